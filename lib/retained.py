@@ -1,0 +1,122 @@
+"""What a reset must not take: relay output levels and the ids of commands already executed.
+
+It lies in RTC memory, which every reset keeps and a power cut loses. A write there can be cut
+short, and after power-on there may be anything, so each section carries its own magic and
+checksum: damage to one leaves the other readable. `boot.py` needs it, so an update never
+replaces this file and the layout is fixed:
+
+    0   "O1"  count  8 x (pin * 2 + level)  checksum    relay outputs, unused places 0
+    15  "I1"  added  16 x 6-byte hash       checksum    command ids, a ring
+
+`added` counts hashes up to 31, then goes back to 16: the next goes to place `added % 16`, and
+below 16 only that many places are filled. The checksum is Adler-32 (RFC 1950) over the bytes
+before it, low half first: two additions a byte, no table, and ESP8266 has no crc32. Bytes
+behind offset 118 are carried along untouched.
+"""
+
+import struct
+
+from micropython import const
+
+MAX_OUTPUTS = const(8)
+MAX_IDS = const(16)
+ID_SIZE = const(6)
+
+_OUTPUTS = const(0)
+_OUTPUTS_MAGIC = b"O1"
+_OUTPUTS_SUM = const(11)
+_IDS = const(15)
+_IDS_MAGIC = b"I1"
+_IDS_SUM = const(114)
+_SIZE = const(118)
+
+
+class Retained:
+    """The record. `memory` is `machine.RTC().memory`: called without argument it reads bytes,
+    with a buffer it writes it."""
+
+    def __init__(self, memory):
+        self._memory = memory
+        self._data = data = bytearray(memory())
+        if len(data) < _SIZE:
+            data.extend(bytes(_SIZE - len(data)))
+        for start, sum_at, magic in (
+            (_OUTPUTS, _OUTPUTS_SUM, _OUTPUTS_MAGIC),
+            (_IDS, _IDS_SUM, _IDS_MAGIC),
+        ):
+            stored = struct.unpack_from("<HH", data, sum_at)
+            if data[start : start + 2] != magic or stored != _adler32(data, start, sum_at):
+                data[start:sum_at] = bytes(sum_at - start)
+
+    def outputs(self):
+        """List of (pin number, electrical level 0 or 1); empty after power-on or damage."""
+        data = self._data
+        entries = data[_OUTPUTS + 3 : _OUTPUTS + 3 + data[_OUTPUTS + 2]]
+        return [(entry >> 1, entry & 1) for entry in entries]
+
+    def set_outputs(self, outputs):
+        """Keep these (pin number, level) pairs, at most 8, pins 0..127; else `ValueError`."""
+        entries = bytearray(MAX_OUTPUTS)
+        count = 0
+        for pin, level in outputs:
+            if count == MAX_OUTPUTS or not 0 <= pin <= 127:
+                raise ValueError("outputs")
+            entries[count] = pin << 1 | (1 if level else 0)
+            count += 1
+        data = self._data
+        data[_OUTPUTS + 2] = count
+        data[_OUTPUTS + 3 : _OUTPUTS + 3 + MAX_OUTPUTS] = entries
+        self._write(_OUTPUTS, _OUTPUTS_SUM, _OUTPUTS_MAGIC)
+
+    def add_id(self, hash6):
+        """Keep the 6-byte hash of a command id; the oldest of 16 makes room."""
+        if len(hash6) != ID_SIZE:
+            raise ValueError("hash6")
+        data = self._data
+        added = data[_IDS + 2]
+        start = _IDS + 3 + added % MAX_IDS * ID_SIZE
+        data[start : start + ID_SIZE] = hash6
+        data[_IDS + 2] = added + 1 if added < 2 * MAX_IDS - 1 else MAX_IDS
+        self._write(_IDS, _IDS_SUM, _IDS_MAGIC)
+
+    def seen(self, hash6):
+        """True if this hash is among the last 16."""
+        data = self._data
+        for place in range(min(data[_IDS + 2], MAX_IDS)):
+            start = _IDS + 3 + place * ID_SIZE
+            if data[start : start + ID_SIZE] == hash6:
+                return True
+        return False
+
+    def forget_last_id(self):
+        """Take back the last `add_id`: its command was refused after all."""
+        data = self._data
+        added = data[_IDS + 2]
+        if added:
+            place = (added - 1) % MAX_IDS
+            start = _IDS + 3 + place * ID_SIZE
+            # Overwritten, not counted down: the count cannot tell 16 from 32 once it has wrapped.
+            data[start : start + ID_SIZE] = bytes(ID_SIZE)
+            self._write(_IDS, _IDS_SUM, _IDS_MAGIC)
+
+    def clear(self):
+        """Forget everything, the bytes behind the two sections too."""
+        self._data = bytearray(_SIZE)
+        self._memory(self._data)
+
+    def _write(self, start, sum_at, magic):
+        data = self._data
+        data[start : start + 2] = magic
+        low, high = _adler32(data, start, sum_at)
+        struct.pack_into("<HH", data, sum_at, low, high)
+        self._memory(data)
+
+
+def _adler32(data, start, end):
+    # One modulo at the end is enough: 99 bytes keep both sums far below 2**30.
+    low = 1
+    high = 0
+    for at in range(start, end):
+        low += data[at]
+        high += low
+    return low % 65521, high % 65521
