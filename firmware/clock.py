@@ -1,0 +1,110 @@
+# Uptime and time of day, and the one way in which times are written and read.
+from time import gmtime, ticks_diff, ticks_ms
+
+# Seconds between 1970 and the port's own epoch: 2000 on the chips, 1970 on unix.
+_EPOCH_OFFSET_S = 946684800 if gmtime(0)[0] == 2000 else 0
+# What no clock of ours can say: before this firmware was written, or after its certificates.
+EARLIEST_S = 1767225600  # 2026-01-01
+LATEST_S = 4070908800  # 2099-01-01
+
+
+class Clock:
+    """Uptime in seconds, and UTC once somebody has told it.
+
+    It counts ticks of its own instead of asking the RTC: the ESP8266's RTC drifts by seconds a
+    minute (reference: platform 1.4) and a set RTC would jump. `update` must be called at least
+    once in six days, since ticks wrap; the node's tick does.
+    """
+
+    def __init__(self):
+        self._last = ticks_ms()
+        self._ms = 0
+        self.uptime_s = 0
+        self._offset_s = None  # Unix time at uptime 0; None while unknown
+
+    def update(self, now_ms):
+        """Take in the time that has passed."""
+        self._ms += ticks_diff(now_ms, self._last)
+        self._last = now_ms
+        if self._ms >= 1000:
+            self.uptime_s += self._ms // 1000
+            self._ms %= 1000
+
+    def set_unix(self, unix_s):
+        """Set the time of day; returns the step in seconds, None if it was unknown before."""
+        if not EARLIEST_S <= unix_s < LATEST_S:
+            raise ValueError("time %d is outside 2026 to 2098" % unix_s)
+        before = self._offset_s
+        self._offset_s = unix_s - self.uptime_s
+        return None if before is None else self._offset_s - before
+
+    def unix(self):
+        """UTC in seconds since 1970, or None while unknown."""
+        return None if self._offset_s is None else self._offset_s + self.uptime_s
+
+    def timestamp(self):
+        """UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None while unknown."""
+        return None if self._offset_s is None else format_timestamp(self._offset_s + self.uptime_s)
+
+
+def format_timestamp(unix_s):
+    """Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`."""
+    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % gmtime(unix_s - _EPOCH_OFFSET_S)[:6]
+
+
+def parse_timestamp(text):
+    """Seconds since 1970 of an RFC 3339 time; fractions are cut, `Z` or an offset is needed.
+
+    Raises ValueError for anything else.
+    """
+    if len(text) < 20 or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
+        raise ValueError("not a time: " + text[:40])
+    if text[13] != ":" or text[16] != ":":
+        raise ValueError("not a time: " + text[:40])
+    year, month, day = _digits(text, 0, 4), _digits(text, 5, 7), _digits(text, 8, 10)
+    hour, minute, second = _digits(text, 11, 13), _digits(text, 14, 16), _digits(text, 17, 19)
+    if not (1970 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= 31):
+        raise ValueError("no such date: " + text[:40])
+    if not (hour <= 23 and minute <= 59 and second <= 60):
+        raise ValueError("no such time: " + text[:40])
+    at = 19
+    if text[at] == ".":
+        at += 1
+        start = at
+        while at < len(text) and "0" <= text[at] <= "9":
+            at += 1
+        if at == start:
+            raise ValueError("not a time: " + text[:40])
+    unix_s = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
+    return unix_s - _offset(text, at)
+
+
+def _digits(text, start, end):
+    part = text[start:end]
+    for c in part:
+        if not "0" <= c <= "9":  # int() would take "+1", " 1" and "1_0" too
+            raise ValueError("not a time: " + text[:40])
+    return int(part)
+
+
+def _offset(text, at):
+    zone = text[at:]
+    if zone in ("Z", "z"):
+        return 0
+    if len(zone) != 6 or zone[0] not in "+-" or zone[3] != ":":
+        raise ValueError("a time needs Z or an offset like +01:00: " + text[:40])
+    hours, minutes = _digits(zone, 1, 3), _digits(zone, 4, 6)
+    if hours > 23 or minutes > 59:
+        raise ValueError("no such offset: " + text[:40])
+    offset_s = (hours * 60 + minutes) * 60
+    return -offset_s if zone[0] == "-" else offset_s
+
+
+def _days(year, month, day):
+    # Days since 1970-01-01, with years that begin in March so that leap days come last.
+    # (mktime is not used: its epoch and its range differ between the ports.)
+    if month <= 2:
+        year -= 1
+        month += 12
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 \
+        + day - 719469

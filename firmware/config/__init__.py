@@ -1,0 +1,1 @@
+# The node's settings: what they may be, and where they are kept.

@@ -1,0 +1,90 @@
+# The background: metering, relays, LED and watchdog go on whatever the link does.
+from time import ticks_diff, ticks_ms
+
+from .mqtt.session import CONNECT_MS
+
+# The foreground must come round within twice its longest call, or the watchdog starves.
+CHECKPOINT_MS = 2 * CONNECT_MS
+FEED_MS = 1000
+TEMPERATURE_MS = 10000
+FAULTS = 8  # different ones that are told apart
+
+
+class House:
+    """Everything that a tick does. `led`, `sampler`, `energy` may be None: the board has none.
+
+    `tick` is called every 10 ms from wherever the foreground waits. It never touches a socket or
+    a file, never raises, and returns within a few milliseconds.
+    """
+
+    def __init__(self, board, clock, log, reporter, relays, led, sampler, energy):
+        self.relays = relays
+        self.led = led
+        self.sampler = sampler
+        self._board = board
+        self._log = log
+        self._reporter = reporter
+        self._energy = energy
+        self._checkpoint_ms = ticks_ms()
+        self._fed_ms = None
+        self._temperature_ms = None
+        self._faults = {}  # text of what failed in a tick: how often
+        parts = [clock.update, relays.tick, self._warmth, self._feed]
+        if led:
+            parts.append(led.tick)
+        if sampler:
+            parts.append(self._measure)
+        self._parts = tuple(parts)
+
+    def tick(self, now_ms):
+        """One beat. A fault in one part stops no other."""
+        for part in self._parts:
+            try:
+                part(now_ms)
+            except Exception as e:
+                self._fault(e)
+
+    def checkpoint(self, now_ms):
+        """The foreground has come round: the watchdog may be fed for another 20 s."""
+        self._checkpoint_ms = now_ms
+
+    def tell_all(self):
+        """Report every metric with its next value."""
+        self._reporter.force()
+        self._temperature_ms = None
+
+    @property
+    def meter_ok(self):
+        """Whether the meter answers; False where there is none."""
+        return bool(self.sampler and self.sampler.ok)
+
+    @property
+    def meter_errors(self):
+        """Missed and bad reads since the start."""
+        return self.sampler.errors if self.sampler else 0
+
+    def _measure(self, now_ms):
+        reading = self.sampler.poll(now_ms)
+        if reading is not None:
+            reading.energy_wh = self._energy.update(now_ms, reading.energy_wh)
+            self._reporter.reading(reading, now_ms, self.sampler.good, self.sampler.polls)
+
+    def _warmth(self, now_ms):
+        since_ms = self._temperature_ms
+        if since_ms is None or ticks_diff(now_ms, since_ms) >= TEMPERATURE_MS:
+            self._temperature_ms = now_ms
+            value_c = self._board.chip_temperature_c()
+            if value_c is not None:
+                self._reporter.temperature(value_c, now_ms)
+
+    def _feed(self, now_ms):
+        if self._fed_ms is None or ticks_diff(now_ms, self._fed_ms) >= FEED_MS:
+            if ticks_diff(now_ms, self._checkpoint_ms) < CHECKPOINT_MS:
+                self._fed_ms = now_ms
+                self._board.feed_watchdog()
+
+    def _fault(self, error):
+        text = repr(error)
+        if text not in self._faults and len(self._faults) < FAULTS:
+            self._log("house: " + text)
+        self._faults[text] = self._faults.get(text, 0) + 1

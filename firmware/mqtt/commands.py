@@ -1,0 +1,233 @@
+# Commands: what each must survive before it is executed, and the answer to every one.
+import json
+from hashlib import sha256
+from time import ticks_diff, ticks_ms
+
+from ..clock import parse_timestamp
+from ..log import json_bytes
+from .outbox import PAYLOAD_BYTES
+
+REQUEST_ID_CHARS = 64
+ANSWERS = 16
+FRESH_S = 30  # a command older than this, or further in the future, is not executed
+OVERLOADED_MS = 1000
+MESSAGE_CHARS = 160
+RESULT_BYTES = 640  # room for a result beside the longest request id, the times and the keys
+
+
+class Refused(Exception):
+    """A command that is not executed. args: error code, message."""
+
+
+class Commands:
+    """Checks, executes and answers what arrives on `command/+`.
+
+    handlers: {last level of the topic: handler}. A handler has
+        prepare(action, command) → callable without arguments, after checking every argument;
+            raises Refused("bad_request" or "unknown_action", message);
+        state() → the result of an action repeated after its answer is gone;
+        deferred: False to run the callable at once, inside the umqtt callback, True to leave it
+            to the foreground, one at a time.
+    The callable returns the result, or raises Refused having changed nothing.
+    retained: remembers the hashes of executed request ids over a reset (`add_id forget_last_id
+        seen`).
+    settled(): False while commands without a timestamp may have been queued for long.
+    """
+
+    def __init__(self, topics, outbox, clock, retained, handlers, settled, log):
+        self._topics = topics
+        self._outbox = outbox
+        self._clock = clock
+        self._retained = retained
+        self._handlers = handlers
+        self._settled = settled
+        self._log = log
+        self._answers = []  # (request id, response topic, payload) of the last 16 executed
+        self._overloaded_ms = None
+        self._job = None  # one deferred command: (response topic, request id, callable)
+        self.refused = 0
+
+    def receive(self, topic, payload, retained, size):
+        """Take one message; `payload` is None where `size` bytes were too many.
+
+        Never raises: an exception here would leave umqtt in the middle of a packet.
+        """
+        try:
+            kind = self._topics.command(topic)
+            if kind is None or payload == b"":
+                return
+            response = b"response/ota" if kind == "ota" else b"response/command"
+            if self._outbox.full:
+                self._overloaded(response)
+                return
+            self._handle(kind, response, payload, retained, size)
+        except Exception as e:
+            self._log("command: internal error: %r" % e)
+
+    def work(self):
+        """Run the deferred command, if there is one; called by the foreground."""
+        job = self._job
+        if job is None:
+            return
+        self._run(*job)
+        self._job = None
+
+    # The five rules, in this order (design 4)
+
+    def _handle(self, kind, response, payload, retained, size):
+        request_id = None
+        try:
+            command = _parse(payload, size)
+            request_id = _request_id(command)
+            handler = self._handlers.get(kind)
+            if handler is None:
+                raise Refused("bad_request", "there is no command/%s" % kind[:32])
+            action = command.get("action")
+            if not isinstance(action, str):
+                raise Refused("bad_request", "action must be a text")
+            run = handler.prepare(action, command)
+            age_s = self._age_s(command)
+            if retained:
+                raise Refused("retained", "a retained command is never executed: clear it with "
+                                          "an empty retained message")
+            if self._repeat(request_id, response, handler):
+                return
+            if age_s is None:
+                if not self._settled():
+                    raise Refused("expired", "no timestamp, and it may have been queued while "
+                                             "the node was away: send it again")
+            elif age_s > FRESH_S:
+                raise Refused("expired", "the timestamp is %d s old" % age_s)
+            if handler.deferred and self._job is not None:
+                raise Refused("busy", "another %s command is being worked on" % kind)
+        except Refused as e:
+            self._refuse(kind, response, payload, request_id, e)
+            return
+        if request_id is not None:
+            # Before it acts: a reset in between must not make it act again.
+            self._retained.add_id(_hash(request_id))
+        if handler.deferred:
+            self._job = (response, request_id, run)
+        else:
+            self._run(response, request_id, run)
+
+    def _age_s(self, command):
+        # Age by the command's own timestamp; None if it has none or we have no time of day.
+        stamp = command.get("timestamp")
+        if stamp is None:
+            return None
+        if not isinstance(stamp, str):
+            raise Refused("bad_request", "timestamp must be a text")
+        try:
+            sent_s = parse_timestamp(stamp)
+        except ValueError as e:
+            raise Refused("bad_request", "timestamp: %s" % e)
+        now_s = self._clock.unix()
+        if now_s is None:
+            return None
+        if sent_s - now_s > FRESH_S:
+            raise Refused("bad_request", "timestamp is %d s in the future" % (sent_s - now_s))
+        return now_s - sent_s
+
+    def _repeat(self, request_id, response, handler):
+        if request_id is None:
+            return False
+        for known, _, payload in self._answers:
+            if known == request_id:
+                self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
+                return True
+        if self._retained.seen(_hash(request_id)):
+            body = '"status": "success", "result": %s, "duplicate": true'
+            self._respond(response, request_id, body % json.dumps(handler.state()))
+            return True
+        return False
+
+    # Acting and answering
+
+    def _run(self, response, request_id, run):
+        try:
+            body = '"status": "success", "result": %s' % json.dumps(run())
+        except Refused as e:
+            if request_id is not None:
+                self._retained.forget_last_id()  # nothing happened: it may come again
+            self._refuse("", response, b"", request_id, e)
+            return
+        except Exception as e:
+            self._log("command: internal error: %r" % e)
+            body = _error("internal_error", repr(e))
+        payload = self._respond(response, request_id, body)
+        if request_id is not None:
+            if len(self._answers) == ANSWERS:
+                del self._answers[0]
+            self._answers.append((request_id, response, payload))
+
+    def _refuse(self, kind, response, payload, request_id, refused):
+        code, message = refused.args
+        self.refused += 1
+        shown = "" if not payload else ": " + repr(bytes(payload[:60]))
+        self._log("command/%s: %s: %s%s" % (kind[:32], code, message, shown))
+        self._respond(response, request_id, _error(code, message))
+
+    def _overloaded(self, response):
+        now_ms = ticks_ms()
+        self.refused += 1
+        since = self._overloaded_ms
+        if since is None or ticks_diff(now_ms, since) >= OVERLOADED_MS:
+            self._overloaded_ms = now_ms
+            self._log("command: overloaded, 16 answers are waiting")
+            self._respond(response, None, _error("overloaded", "too many commands: not executed"))
+
+    def _respond(self, response, request_id, body):
+        # By hand: dictionaries have no order here, and people read this.
+        stamp = self._clock.timestamp()
+        payload = '{"request_id": %s, %s%s}' % (
+            json.dumps(request_id), body, ', "timestamp": "%s"' % stamp if stamp else "")
+        payload = payload.encode()
+        if len(payload) > PAYLOAD_BYTES:
+            self._log("command: an answer of %d bytes was too long" % len(payload))
+            return self._respond(response, request_id,
+                                 _error("internal_error", "the answer is too long to be sent"))
+        self._outbox.respond(response, payload)
+        return payload
+
+
+def integer(command, name, low, high, default=None):
+    """The integer argument `name` of a command; Refused names it when it is wrong or missing."""
+    value = command.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise Refused("bad_request", "%s must be an integer from %d to %d" % (name, low, high))
+    return value
+
+
+def _parse(payload, size):
+    if payload is None:
+        raise Refused("too_large", "%d bytes are more than this node takes" % size)
+    try:
+        command = json.loads(str(payload, "utf-8"))
+    except (ValueError, UnicodeError):
+        raise Refused("malformed_json", "the payload is not JSON in UTF-8")
+    if not isinstance(command, dict):
+        raise Refused("malformed_json", "the payload is not a JSON object")
+    return command
+
+
+def _request_id(command):
+    request_id = command.get("request_id")
+    if request_id is None:
+        return None
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= REQUEST_ID_CHARS:
+        raise Refused("bad_request", "request_id must be a text of 1 to 64 characters")
+    if json_bytes(request_id) > 4 * REQUEST_ID_CHARS:  # the answer must stay under 1,000 bytes
+        raise Refused("bad_request", "request_id takes too many bytes")
+    return request_id
+
+
+def _hash(request_id):
+    return sha256(request_id.encode()).digest()[:6]
+
+
+def _error(code, message):
+    return '"status": "error", "result": null, "error": {"code": "%s", "message": %s}' % (
+        code, json.dumps(message[:MESSAGE_CHARS]))

@@ -1,0 +1,257 @@
+# The session with the broker: umqtt.robust, with an end to every wait and a reason for every end.
+import errno
+import random
+from time import ticks_diff, ticks_ms
+
+from umqtt import robust, simple
+
+from . import reasons
+from .backoff import Backoff
+from .stream import OVERSIZE, PUBACK, SUBACK, UNSUBACK
+
+CONNECT_MS = 10000  # for the whole attempt: name, TCP, CONNACK, subscription
+CALL_MS = 10000  # for any other call
+STOP_MS = 2000  # for the last message of a planned stop
+RESUMED_MS = 30000  # away for longer than this, and queued commands may be stale
+
+_REFUSED = ("bad_credentials", "not_authorized")
+
+
+class LinkDown(Exception):
+    """The session has ended. No OSError, or robust would catch it and connect inside a publish."""
+
+
+class Session(robust.MQTTClient):
+    """One node's session. The foreground calls; nothing here loops or blocks past its deadline.
+
+    stream: the `Stream` that carries it; topics: `Topics`; settings: dict with `broker_host
+    broker_port broker_user broker_password keepalive_s backoff_min_ms stable_s`.
+    on_command(topic, payload, retained, size) is called inside the umqtt callback: it must not
+    publish and must not raise; payload is None where `size` bytes were too many.
+    on_event(event, reason, detail) hears `connecting`, `connected`, `disconnected`, `error`.
+    """
+
+    def __init__(self, client_id, stream, topics, settings, on_command, on_event):
+        user = settings["broker_user"]
+        super().__init__(
+            client_id.encode(),
+            settings["broker_host"],
+            settings["broker_port"],
+            user.encode() if user else None,
+            settings["broker_password"].encode() if user else None,
+            settings["keepalive_s"],
+        )
+        simple.socket = stream  # umqtt makes its sockets from here
+        self._stream = stream
+        self.topics = topics
+        self.prefix = topics.prefix
+        self._on_command = on_command
+        self._on_event = on_event
+        self._keepalive_ms = settings["keepalive_s"] * 1000
+        self._backoff = Backoff(settings["backoff_min_ms"], settings["stable_s"] * 1000,
+                                random.getrandbits)
+        # "offline" → `connect` → "connecting" → subscribed → "online"
+        # any error, from either → "offline" until the back-off has passed
+        self.state = "offline"
+        self.connects = 0
+        self.settled = True  # False: commands that come now may have been queued for long
+        self._since_ms = ticks_ms()  # of the state "online", or of its end
+        self._lost_before = False
+        self._pinged_ms = None  # a ping is on its way since
+        self._pongs = 0  # of the stream, as last looked at
+        self._commands = 0  # since that ping
+        self._error = None
+        self.set_callback(self._received)
+        self.set_last_will(topics.online, b'{"online": false, "reason": "unexpected_disconnect"}',
+                           True, 1)
+
+    @property
+    def online(self):
+        return self.state == "online"
+
+    @property
+    def bytes_sent(self):
+        """Since the start, over all sessions."""
+        return self._stream.bytes_sent
+
+    def due(self, now_ms):
+        """Whether `connect` may be tried now."""
+        return self.state == "offline" and self._backoff.due(now_ms)
+
+    # What robust calls, made to return
+
+    def log(self, in_reconnect, e):
+        """Robust reports here what it swallows; `reconnect`, which it calls next, raises it."""
+        self._error = e
+
+    def reconnect(self):
+        """No loop inside a publish: whoever called gets the error."""
+        raise LinkDown()
+
+    # For the foreground; each raises LinkDown when the session ended
+
+    def connect(self, clean_session=False, timeout=None):
+        """One attempt: connect, with the will set, and subscribe to our commands."""
+        self.state = "connecting"
+        self._on_event("connecting", None, None)
+        away_ms = ticks_diff(ticks_ms(), self._since_ms) if self._lost_before else RESUMED_MS
+        self._stream.begin(CONNECT_MS, SUBACK)
+        self.sock = None
+        self._wrap_pid()
+        try:
+            resumed = super().connect(clean_session)
+            self.settled = not resumed or away_ms < RESUMED_MS
+            self._pinged_ms = None
+            super().subscribe(self.topics.commands, 1)
+        except Exception as e:
+            self._ended(e)
+        self.state = "online"
+        self.connects += 1
+        self._since_ms = ticks_ms()
+        self._on_event("connected", None, "session resumed" if resumed else "new session")
+        if not self.settled:
+            self.ping()
+
+    def publish(self, topic, payload, retain=False, qos=0, timeout_ms=CALL_MS):
+        """Send one message; with QoS 1, return once it is acknowledged."""
+        self._wrap_pid()
+        self._stream.begin(timeout_ms, PUBACK)
+        try:
+            super().publish(topic, payload, retain, qos)
+            if not qos:
+                self._stream.flush()
+        except Exception as e:
+            self._ended(e)
+
+    def check(self):
+        """Take in one packet if there is one; returns whether there was."""
+        self._stream.begin(CALL_MS)
+        try:
+            self.check_msg()
+        except Exception as e:
+            self._ended(e)
+        return self._stream.header != 0
+
+    def flush(self):
+        """Let go what waits to be sent (acknowledgements, as a rule)."""
+        try:
+            self._stream.flush()
+        except Exception as e:
+            self._ended(e)
+
+    def idle(self):
+        """Wait for the next packet, one tick at the most."""
+        try:
+            self._stream.wait_readable()
+        except Exception as e:
+            self._ended(e)
+
+    def keep_alive(self, now_ms):
+        """Ping a silent broker; give up a dead one, whatever TCP says."""
+        if self._pongs != self._stream.pongs:
+            self._pongs = self._stream.pongs
+            self._ponged()
+        silent_ms = ticks_diff(now_ms, self._stream.last_rx_ms)
+        if silent_ms > self._keepalive_ms * 3 // 2:
+            self._ended(OSError(errno.ETIMEDOUT, "nothing heard for %d s" % (silent_ms // 1000)))
+        if silent_ms > self._keepalive_ms // 2 and (
+                self._pinged_ms is None
+                or ticks_diff(now_ms, self._pinged_ms) > self._keepalive_ms // 2):
+            self.ping()
+
+    def ping(self):
+        """Ask the broker for a sign of life; it is noticed by `check`."""
+        self._stream.begin(CALL_MS)
+        try:
+            super().ping()
+            self._stream.flush()
+        except Exception as e:
+            self._ended(e)
+        self._pinged_ms = ticks_ms()
+        self._commands = 0
+
+    def lost(self, reason, detail):
+        """End the session for a reason that only others can see."""
+        self._ended(LinkDown(reason, detail))
+
+    def stop(self, payload, leave):
+        """Planned end: the retained offline message, at most 2 s for its PUBACK, DISCONNECT.
+
+        leave: unsubscribe too, since the node leaves for good; a restart wants its queue.
+        """
+        if self.online:
+            try:
+                self.publish(self.topics.online, payload, True, 1, STOP_MS)
+                if leave:
+                    self._unsubscribe()
+                self.disconnect()
+            except (LinkDown, OSError):
+                pass
+        self._stream.close()
+        self.state = "offline"
+
+    # Inside
+
+    def _received(self, topic, payload):
+        self._commands += 1
+        retained = bool(self._stream.header & 1)
+        if payload is OVERSIZE:
+            self._on_command(topic, None, retained, self._stream.oversize)
+        else:
+            self._on_command(topic, payload, retained, len(payload))
+
+    def _ponged(self):
+        # After a long absence the broker delivers its queue in windows (Mosquitto: 20), each
+        # after our acknowledgements of the last. A ping answered with no command in between
+        # proves that the queue is empty.
+        self._pinged_ms = None
+        if not self.settled:
+            if self._commands:
+                self.ping()
+            else:
+                self.settled = True
+
+    def _unsubscribe(self):
+        # By hand: umqtt has it only from 1.7 on, and what we use must be in all.
+        self._wrap_pid()
+        self.pid += 1
+        topic = self.topics.commands
+        self._stream.begin(STOP_MS, UNSUBACK)
+        try:
+            size = len(topic) + 4
+            head = bytearray((0xA2, size & 0x7F | 0x80, size >> 7))
+            self._stream.write(head)
+            self._stream.write(self.pid.to_bytes(2, "big"))
+            self._stream.write(len(topic).to_bytes(2, "big"))
+            self._stream.write(topic)
+            while self.wait_msg() != UNSUBACK:
+                pass
+            self._stream.read(3)
+        except Exception as e:
+            self._ended(e)
+
+    def _wrap_pid(self):
+        if self.pid >= 65535:  # umqtt would go on to 65536, send 0 and wait for ever
+            self.pid = 0
+
+    def _ended(self, error):
+        now_ms = ticks_ms()
+        was_online = self.state == "online"
+        if self.state == "offline":
+            raise LinkDown()
+        if isinstance(error, LinkDown):  # ours, or what `reconnect` made of the real error
+            reason, detail = error.args or self._explain(self._error)
+        else:
+            reason, detail = self._explain(error)
+        self._stream.abandon()
+        self.state = "offline"
+        online_ms = ticks_diff(now_ms, self._since_ms) if was_online else 0
+        if was_online:
+            self._since_ms = now_ms
+            self._lost_before = True
+        self._backoff.failed(now_ms, online_ms, reason in _REFUSED)
+        self._on_event("disconnected" if was_online else "error", reason, detail)
+        raise LinkDown()
+
+    def _explain(self, error):
+        return reasons.explain(error, self._stream.phase, self.state == "online")

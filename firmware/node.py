@@ -1,0 +1,167 @@
+# The foreground: one loop that keeps the link and does everything that may take its time.
+import gc
+from time import ticks_diff, ticks_ms
+
+from . import storage
+from .mqtt.session import LinkDown
+
+LAST_PATH = "relays.json"
+CHORES_MS = 250
+NO_WIFI_MS = 10000  # joining takes a few seconds and is no error
+RESTART_MS = 3000  # how long a restart waits for its own answer to leave
+_NEEDS_A_PERSON = ("bad_credentials", "not_authorized", "tls_failed")
+
+
+class Node:
+    """Runs the parts that `app.build` has made; it alone lets them talk to the network.
+
+    device: `Device`; crash: text of the last crash, or None.
+    """
+
+    def __init__(self, log, rhythm, house, wifi, sntp, outbox, session, commands, status, device,
+                 reset_cause, crash):
+        self._log = log
+        self._rhythm = rhythm
+        self._house = house
+        self._wifi = wifi
+        self._sntp = sntp
+        self._outbox = outbox
+        self._session = session
+        self._commands = commands
+        self._status = status
+        self._device = device
+        self._reset_cause = reset_cause
+        self._crash = crash
+        self._last_error = None
+        self._last_states = None  # of the relays, waiting to be written
+        self._chores_ms = ticks_ms()
+        self._joined = False
+        self._joined_ms = ticks_ms()  # last time there was Wi-Fi, or the start
+        self._no_wifi_told = False
+        # None → "restart" or "shutdown": why `run` is to end
+        self._stopping = None
+        self._stopping_ms = ticks_ms()
+
+    def run(self):
+        """Work until somebody asks to stop; returns why: "restart" or "shutdown"."""
+        try:
+            while self._stopping is None or not self._may_stop():
+                self.step()
+        except KeyboardInterrupt:
+            self._stopping = "shutdown"
+        self._log("node: stops (%s)" % self._stopping)
+        self._session.stop(self._status.offline_payload(self._stopping),
+                           leave=self._stopping == "shutdown")
+        return self._stopping
+
+    def step(self):
+        """One round: a message out, a packet in, a chore."""
+        now_ms = ticks_ms()
+        self._house.checkpoint(now_ms)
+        self._rhythm.beat()
+        try:
+            if ticks_diff(now_ms, self._chores_ms) >= CHORES_MS:
+                self._chores_ms = now_ms
+                self._chores(now_ms)
+            if self._session.online:
+                self._serve(now_ms)
+            elif self._joined and self._session.due(now_ms):
+                gc.collect()
+                self._session.connect()
+            else:
+                self._rhythm.wait(10)
+        except LinkDown:
+            pass  # the session has told why, and knows when to try again
+
+    def stop(self, reason):
+        """Ask `run` to end, once the answers are out."""
+        self._stopping = reason
+        self._stopping_ms = ticks_ms()
+
+    def keep_last(self, states):
+        """The relays' states have held for a while: write them when there is time."""
+        self._last_states = states
+
+    def refresh(self):
+        """Send everything once."""
+        self._house.tell_all()
+        self._status.connected(ticks_ms())
+
+    def session_event(self, event, reason, detail):
+        """The session's state has changed: log it, show it, tell it."""
+        text = "link: " + event
+        if reason:
+            text += ": " + reason
+            self._last_error = "%s: %s" % (reason, detail)
+        self._log("%s (%s)" % (text, detail) if detail else text)
+        if event == "connected":
+            # What was measured while away is not live any more; what is now, is told at once.
+            self._outbox.drop_telemetry()
+            self.refresh()
+        if self._house.led:
+            self._house.led.show_connection(_led_state(event, reason))
+
+    def health(self):
+        """What status/health says, but for the heap: (key, value) pairs."""
+        return [
+            ("tick_max_ms", self._rhythm.take_max_gap_ms()),
+            ("reconnects", max(self._session.connects - 1, 0)),
+            ("last_error", self._last_error and self._last_error[:120]),
+            ("boots", self._device.boots),
+            ("reset_cause", self._reset_cause),
+            ("crash", self._crash and self._crash[-200:]),
+            ("meter_ok", self._house.meter_ok),
+            ("meter_errors", self._house.meter_errors),
+            ("dropped", self._outbox.dropped),
+            ("backlog", 0),
+            ("bytes_sent", self._session.bytes_sent),
+        ]
+
+    def _serve(self, now_ms):
+        self._session.keep_alive(now_ms)
+        self._commands.work()
+        message = self._outbox.next()
+        if message:
+            self._session.publish(self._session.prefix + message.topic, message.payload,
+                                  message.retain, message.qos)
+            self._outbox.sent(message)
+        if not self._session.check() and not message:
+            self._session.flush()
+            self._session.idle()
+
+    def _chores(self, now_ms):
+        if self._last_states is not None:
+            states, self._last_states = self._last_states, None
+            try:
+                storage.replace_json(LAST_PATH, states)
+            except OSError as e:
+                self._log("relays: cannot keep %s: %s" % (LAST_PATH, e))
+        self._watch_wifi(now_ms)
+        if self._joined:
+            self._sntp.service()
+        if self._session.online:
+            self._status.service(now_ms)
+
+    def _watch_wifi(self, now_ms):
+        self._joined = self._wifi.service(now_ms)
+        if self._joined:
+            self._joined_ms = now_ms
+            self._no_wifi_told = False
+        elif self._session.online:
+            self._no_wifi_told = True
+            self._session.lost("no_wifi", "the access point is gone")
+        elif not self._no_wifi_told and ticks_diff(now_ms, self._joined_ms) > NO_WIFI_MS:
+            self._no_wifi_told = True
+            self.session_event("error", "no_wifi", self._wifi.trouble())
+
+    def _may_stop(self):
+        return not self._session.online or self._outbox.answered() \
+            or ticks_diff(ticks_ms(), self._stopping_ms) > RESTART_MS
+
+
+def _led_state(event, reason):
+    if event == "connected":
+        return "online"
+    if reason == "no_wifi":
+        return "no_wifi"
+    return "error" if reason in _NEEDS_A_PERSON else "connecting"

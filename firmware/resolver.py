@@ -1,0 +1,178 @@
+# Host names to IPv4 addresses, without blocking as the built-in getaddrinfo does for seconds.
+import errno
+import os
+import socket
+from time import ticks_diff, ticks_ms
+
+RETRY_MS = 1500  # UDP gets lost: ask again, the next server if there are several
+TRIES = 3
+ANSWER_BYTES = 512  # the most a server sends over UDP without EDNS (RFC 1035, 4.2.1)
+_A, _CNAME, _IN = 1, 5, 1
+
+
+class DnsError(OSError):
+    """A name could not be resolved; `args[1]` says why."""
+
+
+class Resolver:
+    """Starts look-ups and remembers the last good answer of each name.
+
+    servers: function that returns the DNS servers as a list of (address, port).
+    """
+
+    def __init__(self, servers):
+        self._servers = servers
+        self._known = {}
+
+    def lookup(self, host):
+        """A `Lookup` of `host`, to be polled."""
+        return Lookup(host, self._servers(), self._known)
+
+
+class Lookup:
+    """One question. `poll()` returns the address, or None while it is not known yet.
+
+    It raises DnsError when the name does not exist. When nobody answers, the address that
+    answered last time is better than none.
+    """
+
+    def __init__(self, host, servers, known):
+        self._host = host
+        self._known = known
+        self._address = host if is_address(host) else None
+        if host.lower() == "localhost":  # RFC 6761, 6.3: no need to ask
+            self._address = "127.0.0.1"
+        self._socket = None
+        self._tries = 0
+        if self._address is None:
+            if not servers:
+                raise DnsError(errno.EHOSTUNREACH, "no DNS server is known")
+            self._servers = servers
+            self._question = question(host, os.urandom(2))
+            self._send()
+
+    def poll(self):
+        """The IPv4 address as text, or None: not yet."""
+        if self._address is not None:
+            return self._address
+        try:
+            data = self._socket.recv(ANSWER_BYTES)
+        except OSError as e:
+            if e.errno not in (errno.EAGAIN, errno.ECONNREFUSED):
+                self.close()
+                raise
+            data = None
+        if data and data[:2] == self._question[:2]:
+            return self._answered(data)
+        if ticks_diff(ticks_ms(), self._sent) > RETRY_MS:
+            self._retry()
+        return self._address
+
+    def close(self):
+        """Give the socket back."""
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+    def _answered(self, data):
+        self.close()
+        self._address = parse_answer(data, self._question)
+        self._known[self._host] = self._address
+        return self._address
+
+    def _retry(self):
+        self.close()
+        if self._tries < TRIES:
+            self._send()
+            return
+        self._address = self._known.get(self._host)
+        if self._address is None:
+            raise DnsError(errno.ETIMEDOUT, "no DNS server answered for " + self._host)
+
+    def _send(self):
+        address, port = self._servers[self._tries % len(self._servers)]
+        self._tries += 1
+        self._sent = ticks_ms()
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = s
+        try:
+            s.setblocking(False)
+            s.connect(socket.getaddrinfo(address, port)[0][-1])
+            s.send(self._question)
+        except OSError:
+            pass  # no route yet, most likely: the retry or the end of the tries sees to it
+
+
+def is_address(host):
+    """True for dotted IPv4."""
+    parts = host.split(".")
+    if len(parts) != 4:
+        return False
+    for part in parts:
+        if not part.isdigit() or int(part) > 255:
+            return False
+    return True
+
+
+def question(host, ident):
+    """The query for the A records of `host` (RFC 1035, 4.1); `ident` is its two-byte id."""
+    packet = bytearray(ident + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+    for label in host.rstrip(".").split("."):
+        data = label.encode()
+        if not 0 < len(data) < 64:
+            raise DnsError(errno.EINVAL, "not a host name: " + host[:60])
+        packet.append(len(data))
+        packet.extend(data)
+    packet.extend(b"\x00\x00\x01\x00\x01")
+    return bytes(packet)
+
+
+def parse_answer(data, asked):
+    """The first address in an answer to the query `asked`. Raises DnsError."""
+    try:
+        flags = _u16(data, 2)
+        if not flags & 0x8000 or _u16(data, 4) != 1:
+            raise DnsError(errno.EINVAL, "the DNS server sent no answer")
+        name, at = _name(data, 12)
+        if name != _name(asked, 12)[0]:
+            raise DnsError(errno.EINVAL, "the DNS server answered another question")
+        if flags & 15 == 3:
+            raise DnsError(errno.ENOENT, "there is no host " + name)
+        if flags & 15:
+            raise DnsError(errno.EIO, "the DNS server failed, code %d" % (flags & 15))
+        at += 4
+        for _ in range(_u16(data, 6)):
+            owner, at = _name(data, at)
+            kind, of_class, size = _u16(data, at), _u16(data, at + 2), _u16(data, at + 8)
+            at += 10
+            if owner == name and of_class == _IN:
+                if kind == _A and size == 4:
+                    return "%d.%d.%d.%d" % (data[at], data[at + 1], data[at + 2], data[at + 3])
+                if kind == _CNAME:
+                    name = _name(data, at)[0]
+            at += size
+    except (IndexError, ValueError):  # UnicodeError is a ValueError
+        raise DnsError(errno.EINVAL, "the DNS answer is cut short or garbled")
+    raise DnsError(errno.ENOENT, "the DNS answer has no IPv4 address for " + name)
+
+
+def _u16(data, at):
+    return data[at] << 8 | data[at + 1]
+
+
+def _name(data, at):
+    # A possibly compressed name (RFC 1035, 4.1.4) in lower case, and where the reading goes on.
+    labels = []
+    end = None
+    for _ in range(64):  # a pointer may point at itself
+        size = data[at]
+        if size >= 0xC0:
+            if end is None:
+                end = at + 2
+            at = (size & 0x3F) << 8 | data[at + 1]
+        elif size:
+            labels.append(str(data[at + 1:at + 1 + size], "utf-8").lower())
+            at += 1 + size
+        else:
+            return ".".join(labels), at + 1 if end is None else end
+    raise ValueError("a name without an end")

@@ -1,0 +1,1 @@
+# How the node gets onto a network.

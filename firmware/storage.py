@@ -1,0 +1,58 @@
+# Files that a power cut leaves either old or new, never half.
+import json
+import os
+
+
+def replace(path, data):
+    """Put the bytes `data` in place of the file `path`.
+
+    littlefs replaces by rename; the rename comes only after a close that succeeded, since a file
+    left to the garbage collector is closed at a random time, with whatever it then holds.
+    """
+    new = path + ".new"
+    f = open(new, "wb")
+    try:
+        f.write(data)
+        f.flush()
+    finally:
+        f.close()
+    os.rename(new, path)
+
+
+def read(path, max_bytes=8192):
+    """The bytes of a file, None where there is none. Raises ValueError above `max_bytes`."""
+    try:
+        f = open(path, "rb")
+    except OSError:
+        return None
+    try:
+        data = f.read(max_bytes + 1)
+    finally:
+        f.close()
+    if len(data) > max_bytes:
+        raise ValueError("%s is larger than %d bytes" % (path, max_bytes))
+    return data
+
+
+def remove(path):
+    """Delete a file; one that is not there is fine."""
+    try:
+        os.remove(path)
+    except OSError:
+        pass
+
+
+def read_json(path):
+    """The value in a JSON file, None where there is no file. Raises ValueError if it is broken."""
+    data = read(path)
+    if data is None:
+        return None
+    try:
+        return json.loads(str(data, "utf-8"))
+    except (ValueError, UnicodeError) as e:
+        raise ValueError("%s is not JSON: %s" % (path, e))
+
+
+def replace_json(path, value):
+    """Write a value as JSON, power-cut safe."""
+    replace(path, json.dumps(value).encode())

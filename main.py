@@ -1,0 +1,41 @@
+# Starts the application; a crash is kept for the next report, then the board starts again.
+import time
+
+CRASH_PATH = "crash.txt"
+GRACE_MS = 2000
+
+
+def start():
+    """Run until the node stops: again after a restart, back to the REPL after Ctrl-C."""
+    import machine
+
+    if machine.reset_cause() == machine.PWRON_RESET:
+        # A board whose watchdog runs or whose UART has left the REPL could not be flashed any
+        # more; in these two seconds it always can.
+        time.sleep_ms(GRACE_MS)
+    try:
+        from firmware import app
+
+        if app.run() == "shutdown":
+            return
+    except Exception as e:
+        _keep(e)
+        time.sleep_ms(GRACE_MS)
+    machine.soft_reset()  # pins keep their level
+
+
+def _keep(error):
+    import io
+    import sys
+
+    text = io.StringIO()
+    sys.print_exception(error, text)
+    print(text.getvalue())
+    try:
+        with open(CRASH_PATH, "w") as f:
+            f.write(text.getvalue()[-800:])
+    except OSError:
+        pass  # a full or broken file system must not stop the restart
+
+
+start()
