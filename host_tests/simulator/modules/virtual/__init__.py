@@ -1,0 +1,1 @@
+# What the shadow modules stand on: the board's memory, its meters and loads, its control channel.

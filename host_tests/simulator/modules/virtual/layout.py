@@ -1,0 +1,38 @@
+# Where everything lies in the board's state file, for both sides that map it.
+# MicroPython (memory.py) and the supervisor (virtual_board.py) read and write the same bytes.
+# All numbers are little-endian.
+
+FILE_NAME = "hardware.mem"
+SIZE = 8192
+
+# One record per pin: mode (0 = never set up), output latch, level, pull; then u32 transitions.
+PINS = 0
+PIN_COUNT = 64
+PIN_SIZE = 8
+PIN_MODE = 0
+PIN_MODE_DRIVEN = 2  # the bit that all output modes have
+PIN_LATCH = 1
+PIN_LEVEL = 2
+PIN_PULL = 3
+PIN_TRANSITIONS = 4
+
+TICKS_OFFSET = 512  # i32, ms to add to the host's monotonic clock, modulo 2**30
+WATCHDOG_LEFT = 516  # u32, ms left on a watchdog that a soft reset does not stop; 0 = none
+CONTROLS_TAKEN = 520  # u32, control lines obeyed since the process started
+HEAP_USED = 524  # u32, bytes of heap taken before boot.py ran
+CLOCK_OFFSET = 528  # i64, us: the board's clock (since 2000) minus the host's (since 1970)
+
+# One record per meter: u32 energy_wh, u32 remainder (0.1 W ms), u8 address, pad, u16 alarm_w.
+METERS = 1024
+METER_COUNT = 32
+METER_SIZE = 16
+
+RTC_LENGTH = 2048  # u16
+RTC_DATA = 2050
+RTC_LIMIT = {"esp32": 2048, "esp8266": 492}
+
+TICKS_PERIOD = 1 << 30
+TICKS_BEFORE_WRAP_MS = 60000  # where ticks_ms() stands at power-on
+
+EXIT_HARD_RESET = 82
+EXIT_SOFT_RESET = 83
