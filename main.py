@@ -25,17 +25,19 @@ def start():
 
 
 def _keep(error):
+    import gc
     import io
     import sys
 
-    text = io.StringIO()
-    sys.print_exception(error, text)
-    print(text.getvalue())
+    gc.collect()
     try:
+        text = io.StringIO()
+        sys.print_exception(error, text)
+        print(text.getvalue())
         with open(CRASH_PATH, "w") as f:
             f.write(text.getvalue()[-800:])
-    except OSError:
-        pass  # a full or broken file system must not stop the restart
+    except (OSError, MemoryError):
+        pass  # neither a full file system nor a full heap may stop the restart
 
 
 start()

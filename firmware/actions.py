@@ -1,11 +1,10 @@
-# What each command does: `command/relay`, `command/led`, `command/config`.
+# What `command/relay` and `command/led` do, and who does `command/config`.
 from time import ticks_ms
 
-from .config import schema
+from . import ondemand
 from .control.led import BLINK_MAX_MS, BLINK_MIN_MS, BLINK_PERIOD_MS
 from .control.relays import PULSE_MAX_MS, PULSE_MIN_MS
-from .log import json_bytes
-from .mqtt.commands import RESULT_BYTES, Refused, integer
+from .mqtt.commands import Refused, integer
 
 # Relays answer refusals by their code; this is the sentence to it.
 _REFUSALS = {
@@ -76,74 +75,24 @@ class LedActions:
 
 
 class ConfigActions:
-    """`get refresh log restart`. Worked off by the foreground, one at a time.
+    """`get refresh log restart`: rare, so the code (config/actions.py) comes when it is needed.
 
-    settings: the dict of the running configuration; log: `Log`; refresh(): send everything once;
-    restart(): stop and start again once the answer is out.
+    settings: the dict of the running configuration; log: `Log`; node: `Node`.
     """
 
     deferred = True
 
-    def __init__(self, settings, log, refresh, restart):
+    def __init__(self, settings, log, node):
         self._settings = settings
         self._log = log
-        self._refresh = refresh
-        self._restart = restart
+        self._node = node
 
     def prepare(self, action, command):
-        if action == "get":
-            keys = command.get("keys")
-            if keys is not None and not (isinstance(keys, list)
-                                         and all(isinstance(key, str) for key in keys)):
-                raise Refused("bad_request", "keys must be a list of texts")
-            names = schema.NAMES if keys is None else keys
-            for name in names:
-                if name not in self._settings:
-                    raise Refused("bad_request", "there is no key %s" % name[:40])
-            offset = integer(command, "offset", 0, 1 << 20, 0)
-            return lambda: self._get(names, offset)
-        if action == "log":
-            offset = integer(command, "offset", 0, 1 << 29, 0)
-            return lambda: self._page(offset)
-        if action == "refresh":
-            return self._refreshed
-        if action == "restart":
-            return self._restarting
-        if action in ("set", "reset", "calibrate", "energy_set"):
-            raise Refused("unsupported", "%s is not in this firmware yet" % action)
-        raise Refused("unknown_action", "action must be get, log, refresh or restart")
+        module = ondemand.load("config.actions")
+        return module.prepare(action, command, self._settings, self._log, self._node)
 
     def state(self):
         return None
 
-    def _get(self, names, offset):
-        values = {}
-        room = RESULT_BYTES
-        for at in range(offset, len(names)):
-            name = names[at]
-            value = schema.shown(name, self._settings[name])
-            room -= len(name) + _json_size(value) + 6
-            if room < 0 and values:
-                return {"values": values, "next": at}
-            values[name] = value
-        return {"values": values, "next": None}
-
-    def _page(self, offset):
-        lines, following = self._log.page(offset, RESULT_BYTES - 40)
-        return {"lines": lines, "next": following}
-
-    def _refreshed(self):
-        self._refresh()
-        return "refreshed"
-
-    def _restarting(self):
-        self._restart()
-        return "restarting"
-
-
-def _json_size(value):
-    if isinstance(value, str):
-        return json_bytes(value)
-    if isinstance(value, list):
-        return 2 + sum(_json_size(item) + 2 for item in value)
-    return len(str(value)) + 1
+    def done(self):
+        ondemand.drop("config.actions", "config.schema")

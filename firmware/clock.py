@@ -21,6 +21,7 @@ class Clock:
         self._ms = 0
         self.uptime_s = 0
         self._offset_s = None  # Unix time at uptime 0; None while unknown
+        self._phase_ms = 0  # how far the second of UTC is ahead of the second of uptime
 
     def update(self, now_ms):
         """Take in the time that has passed."""
@@ -30,21 +31,29 @@ class Clock:
             self.uptime_s += self._ms // 1000
             self._ms %= 1000
 
-    def set_unix(self, unix_s):
-        """Set the time of day; returns the step in seconds, None if it was unknown before."""
+    def set_unix(self, unix_s, ms=0):
+        """Set the time of day: now it is `unix_s` and `ms` milliseconds.
+
+        Returns the step in whole seconds, None if the time was unknown before. ValueError for a
+        time that cannot be.
+        """
         if not EARLIEST_S <= unix_s < LATEST_S:
             raise ValueError("time %d is outside 2026 to 2098" % unix_s)
-        before = self._offset_s
-        self._offset_s = unix_s - self.uptime_s
-        return None if before is None else self._offset_s - before
+        before_s = self.unix()
+        self._phase_ms = (ms - self._ms) % 1000
+        self._offset_s = unix_s - self.uptime_s - (self._ms + self._phase_ms) // 1000
+        return None if before_s is None else unix_s - before_s
 
     def unix(self):
-        """UTC in seconds since 1970, or None while unknown."""
-        return None if self._offset_s is None else self._offset_s + self.uptime_s
+        """UTC in whole seconds since 1970, or None while unknown."""
+        if self._offset_s is None:
+            return None
+        return self._offset_s + self.uptime_s + (self._ms + self._phase_ms) // 1000
 
     def timestamp(self):
         """UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None while unknown."""
-        return None if self._offset_s is None else format_timestamp(self._offset_s + self.uptime_s)
+        unix_s = self.unix()
+        return None if unix_s is None else format_timestamp(unix_s)
 
 
 def format_timestamp(unix_s):

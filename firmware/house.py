@@ -17,13 +17,14 @@ class House:
     a file, never raises, and returns within a few milliseconds.
     """
 
-    def __init__(self, board, clock, log, reporter, relays, led, sampler, energy):
+    def __init__(self, board, clock, log, reporter, status, relays, led, sampler, energy):
         self.relays = relays
         self.led = led
         self.sampler = sampler
         self._board = board
         self._log = log
         self._reporter = reporter
+        self._status = status
         self._energy = energy
         self._checkpoint_ms = ticks_ms()
         self._fed_ms = None
@@ -47,6 +48,11 @@ class House:
     def checkpoint(self, now_ms):
         """The foreground has come round: the watchdog may be fed for another 20 s."""
         self._checkpoint_ms = now_ms
+
+    def relay_changed(self, index, source):
+        """A relay has switched: tell it, and what the meter then shows."""
+        self._status.relay()
+        self._reporter.force()
 
     def tell_all(self):
         """Report every metric with its next value."""

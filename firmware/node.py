@@ -15,10 +15,10 @@ _NEEDS_A_PERSON = ("bad_credentials", "not_authorized", "tls_failed")
 class Node:
     """Runs the parts that `app.build` has made; it alone lets them talk to the network.
 
-    device: `Device`; crash: text of the last crash, or None.
+    boots: starts so far; crash: text of the last crash, or None.
     """
 
-    def __init__(self, log, rhythm, house, wifi, sntp, outbox, session, commands, status, device,
+    def __init__(self, log, rhythm, house, wifi, sntp, outbox, session, commands, status, boots,
                  reset_cause, crash):
         self._log = log
         self._rhythm = rhythm
@@ -29,7 +29,7 @@ class Node:
         self._session = session
         self._commands = commands
         self._status = status
-        self._device = device
+        self._boots = boots
         self._reset_cause = reset_cause
         self._crash = crash
         self._last_error = None
@@ -73,9 +73,9 @@ class Node:
         except LinkDown:
             pass  # the session has told why, and knows when to try again
 
-    def stop(self, reason):
-        """Ask `run` to end, once the answers are out."""
-        self._stopping = reason
+    def restart(self):
+        """Start again, once the answers are out."""
+        self._stopping = "restart"
         self._stopping_ms = ticks_ms()
 
     def keep_last(self, states):
@@ -107,7 +107,7 @@ class Node:
             ("tick_max_ms", self._rhythm.take_max_gap_ms()),
             ("reconnects", max(self._session.connects - 1, 0)),
             ("last_error", self._last_error and self._last_error[:120]),
-            ("boots", self._device.boots),
+            ("boots", self._boots),
             ("reset_cause", self._reset_cause),
             ("crash", self._crash and self._crash[-200:]),
             ("meter_ok", self._house.meter_ok),
@@ -120,12 +120,16 @@ class Node:
     def _serve(self, now_ms):
         self._session.keep_alive(now_ms)
         self._commands.work()
-        message = self._outbox.next()
-        if message:
+        sent = False
+        while not sent or not message.qos:  # those of QoS 0 share a segment
+            message = self._outbox.next()
+            if not message:
+                break
             self._session.publish(self._session.prefix + message.topic, message.payload,
                                   message.retain, message.qos)
             self._outbox.sent(message)
-        if not self._session.check() and not message:
+            sent = True
+        if not self._session.check() and not sent:
             self._session.flush()
             self._session.idle()
 

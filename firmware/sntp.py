@@ -58,7 +58,7 @@ class Sntp:
         elif self._state == "asked":
             answer = self._receive()
             if answer is not None:
-                self._answered(parse_answer(answer, self._nonce))
+                self._answered(answer)
             elif waited > ANSWER_MS:
                 raise OSError("no answer")
 
@@ -83,8 +83,9 @@ class Sntp:
                 return None
             raise
 
-    def _answered(self, unix_s):
-        step_s = self._clock.set_unix(unix_s)
+    def _answered(self, answer):
+        unix_s, ms = parse_answer(answer, self._nonce)
+        step_s = self._clock.set_unix(unix_s, ms)
         if step_s is None or abs(step_s) > 2:
             self._log("time: %s from %s" % (self._clock.timestamp(), self._servers[self._at]))
         self._rest(RESYNC_MS)
@@ -110,7 +111,10 @@ class Sntp:
 
 
 def parse_answer(data, nonce):
-    """Unix time in seconds of a 48-byte SNTP answer. Raises ValueError on anything suspect."""
+    """(Unix time in seconds, milliseconds) of a 48-byte SNTP answer.
+
+    Raises ValueError on anything suspect.
+    """
     if len(data) < 48:
         raise ValueError("the answer has %d bytes, not 48" % len(data))
     if data[0] & 7 != 4:
@@ -127,4 +131,4 @@ def parse_answer(data, nonce):
         unix_s += _ERA_S
     if not EARLIEST_S <= unix_s < LATEST_S:
         raise ValueError("the server's time is out of range")
-    return unix_s
+    return unix_s, data[44] * 1000 >> 8  # the fraction's first byte: 4 ms is all we need

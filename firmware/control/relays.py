@@ -87,13 +87,14 @@ class Relays:
         self.relays = relays
         self.source = "boot"
         self._retained = retained
-        self._on_change = on_change
+        self.on_change = on_change
         # Without a relay that boots to its last state there is nothing to save.
-        self._save = save if "last" in boot_states else None
+        self.save = save
+        self._keeps_last = "last" in boot_states
         self._saved = last
         # Two states: saved, or unsaved since the ticks of the last change. Unsaved at the start
         # too (the first tick sets the ticks): a reset may have come before the save.
-        self._unsaved = self._save is not None
+        self._unsaved = self._keeps_last
         self._changed_ms = None
         kept = {} if power_on else dict(retained.outputs())
         for index, relay in enumerate(relays):
@@ -160,12 +161,12 @@ class Relays:
         relay.pulse_end_ms = pulse_end_ms
         if lasting != relay.lasting():
             self._retain()
-            self._unsaved = self._save is not None
+            self._unsaved = self._keeps_last
             self._changed_ms = now_ms
         if changes:
             self.source = source
-            if self._on_change:
-                self._on_change(index, source)
+            if self.on_change:
+                self.on_change(index, source)
         return None
 
     def _retain(self):
@@ -177,5 +178,5 @@ class Relays:
         self._unsaved = False  # first, so that a failing save is not tried again every 10 ms
         states = [relay.lasting() for relay in self.relays]
         if states != self._saved:
-            self._save(states)
+            self.save(states)
             self._saved = states

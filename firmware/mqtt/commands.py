@@ -27,24 +27,25 @@ class Commands:
             raises Refused("bad_request" or "unknown_action", message);
         state() → the result of an action repeated after its answer is gone;
         deferred: False to run the callable at once, inside the umqtt callback, True to leave it
-            to the foreground, one at a time.
+            to the foreground, one at a time; then
+        done() is called after the answer.
     The callable returns the result, or raises Refused having changed nothing.
     retained: remembers the hashes of executed request ids over a reset (`add_id forget_last_id
         seen`).
-    settled(): False while commands without a timestamp may have been queued for long.
+    session: its `settled` is False while commands may come that were queued for long.
     """
 
-    def __init__(self, topics, outbox, clock, retained, handlers, settled, log):
+    def __init__(self, topics, outbox, clock, retained, handlers, session, log):
         self._topics = topics
         self._outbox = outbox
         self._clock = clock
         self._retained = retained
-        self._handlers = handlers
-        self._settled = settled
+        self.handlers = handlers
+        self._session = session
         self._log = log
         self._answers = []  # (request id, response topic, payload) of the last 16 executed
         self._overloaded_ms = None
-        self._job = None  # one deferred command: (response topic, request id, callable)
+        self._job = None  # one deferred command: (handler, response topic, request id, callable)
         self.refused = 0
 
     def receive(self, topic, payload, retained, size):
@@ -69,8 +70,10 @@ class Commands:
         job = self._job
         if job is None:
             return
-        self._run(*job)
-        self._job = None
+        handler, response, request_id, run = job
+        self._run(response, request_id, run)
+        self._job = job = run = None
+        handler.done()
 
     # The five rules, in this order (design 4)
 
@@ -79,7 +82,7 @@ class Commands:
         try:
             command = _parse(payload, size)
             request_id = _request_id(command)
-            handler = self._handlers.get(kind)
+            handler = self.handlers.get(kind)
             if handler is None:
                 raise Refused("bad_request", "there is no command/%s" % kind[:32])
             action = command.get("action")
@@ -93,7 +96,7 @@ class Commands:
             if self._repeat(request_id, response, handler):
                 return
             if age_s is None:
-                if not self._settled():
+                if not self._session.settled:
                     raise Refused("expired", "no timestamp, and it may have been queued while "
                                              "the node was away: send it again")
             elif age_s > FRESH_S:
@@ -107,7 +110,7 @@ class Commands:
             # Before it acts: a reset in between must not make it act again.
             self._retained.add_id(_hash(request_id))
         if handler.deferred:
-            self._job = (response, request_id, run)
+            self._job = (handler, response, request_id, run)
         else:
             self._run(response, request_id, run)
 

@@ -16,15 +16,16 @@ _RELAY_KEYS = ("state", "relays", "source", "tripped")
 class Status:
     """Puts `status/*` into the outbox: all of them at connect, then each in its own rhythm.
 
-    health(): the (key, value) pairs of status/health, but for the heap.
+    node: `Node`, to be set before the first call; its `health()` gives the (key, value) pairs of
+    status/health, but for the heap.
     """
 
-    def __init__(self, outbox, clock, relays, wifi, health, board):
+    def __init__(self, outbox, clock, relays, wifi, board):
         self._outbox = outbox
         self._clock = clock
         self._relays = relays
         self._wifi = wifi
-        self._health = health
+        self.node = None
         self._board = board
         self._online_due_ms = None  # None: never connected so far
         self._health_due_ms = 0
@@ -76,7 +77,7 @@ class Status:
 
     def health(self):
         gc.collect()  # the free heap means nothing while garbage counts as used
-        self._put("health", [("heap_free", gc.mem_free())] + self._health())
+        self._put("health", [("heap_free", gc.mem_free())] + self.node.health())
 
     def _life(self):
         return ("uptime", self._clock.uptime_s), ("firmware", VERSION)

@@ -1,0 +1,150 @@
+# Puts the node together from its configuration. Dropped after the start, so no function of this
+# module may be handed to what stays: it would keep all of them alive.
+import gc
+import sys
+
+from . import storage
+from .board import Board, load_profile
+from .clock import Clock
+from .config import store
+from .device import Device
+from .log import Log
+
+# Collected after each group of imports: otherwise the garbage of loading one module lies between
+# the next ones, and the largest free block shrinks to 512 bytes on an ESP8266 (reference:
+# host-toolchain).
+
+CRASH_PATH = "crash.txt"  # written by main.py
+
+
+def build():
+    """(node, board), ready to run."""
+    gc.collect()
+    clock = Clock()
+    log = Log(clock)
+    settings, problems = store.load()
+    for text in problems:
+        log("config: " + text)
+    board = Board(_profile(settings, log))
+    log("boot: %s, reset cause %s" % (board.profile["name"], board.reset_cause))
+    device = Device(log)
+    if not settings["node_id"]:
+        settings["node_id"] = "node-" + board.unique_id[-6:]
+    return _node(board, clock, log, settings, device), board
+
+
+def _node(board, clock, log, settings, device):
+    # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
+    from .mqtt.outbox import Outbox
+    from .telemetry.reporter import Reporter
+    gc.collect()
+    outbox = Outbox()
+    reporter = Reporter(outbox, clock, settings)
+    relays = _relays(board, settings, log)
+    led = _led(board)
+    sampler, energy = _meter(board, settings, log)
+
+    from .setup.wifi import Wifi
+    from .telemetry.status import Status
+    gc.collect()
+    wifi = Wifi(settings["wifi_ssid"], settings["wifi_password"], settings["node_id"], log)
+    status = Status(outbox, clock, relays, wifi, board)
+
+    from .house import House
+    from .rhythm import Rhythm
+    gc.collect()
+    house = House(board, clock, log, reporter, status, relays, led, sampler, energy)
+    rhythm = Rhythm(house.tick)
+
+    session, commands, sntp = _link(board, clock, log, settings, device, outbox, rhythm, wifi)
+
+    from .actions import ConfigActions, LedActions, RelayActions
+    from .node import Node
+    gc.collect()
+    node = Node(log, rhythm, house, wifi, sntp, outbox, session, commands, status, device.boots,
+                board.reset_cause, _take_crash())
+    commands.handlers["relay"] = RelayActions(relays)
+    commands.handlers["led"] = LedActions(led)
+    commands.handlers["config"] = ConfigActions(settings, log, node)
+    session.on_command = commands.receive
+    session.on_event = node.session_event
+    status.node = node
+    relays.on_change = house.relay_changed
+    relays.save = node.keep_last
+    return node
+
+
+def _profile(settings, log):
+    try:
+        return load_profile(settings["board"])
+    except (OSError, ValueError) as e:
+        log("config: board: %s" % e)
+        return {"name": settings["board"], "chip": sys.platform, "relays": []}
+
+
+def _relays(board, settings, log):
+    from .control.relays import Relay, Relays
+    from .node import LAST_PATH
+    gc.collect()
+    boot_states = settings["relay_boot_states"]
+    last = None
+    if "last" in boot_states:
+        try:
+            last = storage.read_json(LAST_PATH)
+        except ValueError as e:
+            log("relays: %s" % e)
+    power_on = not board.retained.outputs()  # boot.py has cleared them then
+    return Relays([Relay(**relay) for relay in board.profile["relays"]], board.output,
+                  board.retained, boot_states, power_on, last if isinstance(last, list) else None)
+
+
+def _led(board):
+    led = board.led_pin()
+    if not led:
+        return None
+    from .control.led import Led
+    gc.collect()
+    return Led(*led)
+
+
+def _meter(board, settings, log):
+    profile = board.profile.get("meter")
+    if not profile:
+        return None, None
+    from . import meter
+    from .meter.energy import EnergyTotal
+    from .meter.sampler import Sampler
+    gc.collect()
+    driver = meter.driver(profile["chip"])
+    gc.collect()
+    chip = driver(board.meter_uart(driver.SERIAL), profile.get("address", 1))
+    return Sampler(chip, settings["sample_ms"], log), EnergyTotal(driver.MAX_POWER_W)
+
+
+def _link(board, clock, log, settings, device, outbox, rhythm, wifi):
+    from .mqtt.session import Session
+    from .mqtt.stream import Stream
+    from .mqtt.topics import Topics
+    from .resolver import Resolver
+    from .sntp import Sntp
+    gc.collect()
+    from .mqtt.commands import Commands
+    gc.collect()
+    resolver = Resolver(wifi.dns_servers)
+    sntp = Sntp(settings["ntp_servers"], resolver, clock, log)
+    stream = Stream(rhythm, resolver, 1024 if board.chip == "esp8266" else 4096)
+    topics = Topics(settings["base_topic"], settings["home_id"], settings["node_id"])
+    client_id = device.client_id(settings["home_id"], settings["node_id"])
+    session = Session(client_id, stream, topics, settings)
+    commands = Commands(topics, outbox, clock, board.retained, {}, session, log)
+    return session, commands, sntp
+
+
+def _take_crash():
+    # Told once: in the health of this run.
+    try:
+        data = storage.read(CRASH_PATH, 2048)
+    except (OSError, ValueError) as e:
+        return repr(e)
+    storage.remove(CRASH_PATH)
+    return str(data, "utf-8") if data else None
