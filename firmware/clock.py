@@ -3,9 +3,10 @@ from time import gmtime, ticks_diff, ticks_ms
 
 # Seconds between 1970 and the port's own epoch: 2000 on the chips, 1970 on unix.
 _EPOCH_OFFSET_S = 946684800 if gmtime(0)[0] == 2000 else 0
-# What no clock of ours can say: before this firmware was written, or after its certificates.
+# What no clock of ours can say: before this firmware was written, or beyond what gmtime takes on
+# the chips (31 bits from 2000 end 18 days later).
 EARLIEST_S = 1767225600  # 2026-01-01
-LATEST_S = 4070908800  # 2099-01-01
+LATEST_S = 3092601600  # 2068-01-01
 
 
 class Clock:
@@ -38,7 +39,7 @@ class Clock:
         time that cannot be.
         """
         if not EARLIEST_S <= unix_s < LATEST_S:
-            raise ValueError("time %d is outside 2026 to 2098" % unix_s)
+            raise ValueError("time %d is outside 2026 to 2067" % unix_s)
         before_s = self.unix()
         self._phase_ms = (ms - self._ms) % 1000
         self._offset_s = unix_s - self.uptime_s - (self._ms + self._phase_ms) // 1000
@@ -72,7 +73,8 @@ def parse_timestamp(text):
         raise ValueError("not a time: " + text[:40])
     year, month, day = _digits(text, 0, 4), _digits(text, 5, 7), _digits(text, 8, 10)
     hour, minute, second = _digits(text, 11, 13), _digits(text, 14, 16), _digits(text, 17, 19)
-    if not (1970 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= 31):
+    if not (1970 <= year <= 2099 and 1 <= month <= 12
+            and 1 <= day <= _days(year, month + 1, 1) - _days(year, month, 1)):
         raise ValueError("no such date: " + text[:40])
     if not (hour <= 23 and minute <= 59 and second <= 60):
         raise ValueError("no such time: " + text[:40])

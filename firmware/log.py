@@ -14,7 +14,7 @@ class Log:
 
     def __call__(self, text):
         stamp = self._clock.timestamp() or "+%ds" % self._clock.uptime_s
-        line = stamp + " " + _short(text, LINE_BYTES)
+        line = stamp + " " + shortened(plain(text), LINE_BYTES)
         print(line)
         if len(self._lines) == LINES:
             del self._lines[0]
@@ -48,8 +48,18 @@ def json_bytes(text):
     return size
 
 
-def _short(text, max_bytes):
-    # By bytes, without cutting a character in two.
+def plain(text):
+    """The text without control characters and unpaired surrogates, which belong on no terminal and
+    in no answer: they take six bytes of JSON each, and surrogates are not UTF-8."""
+    for c in text:
+        if c < " " or "\ud800" <= c <= "\udfff":
+            return "".join(" " if c == "\n" else "?" if c < " " or "\ud800" <= c <= "\udfff" else c
+                           for c in text)
+    return text
+
+
+def shortened(text, max_bytes):
+    """At most `max_bytes` of UTF-8, with "..." in place of the rest."""
     data = text.encode()
     if len(data) <= max_bytes:
         return text

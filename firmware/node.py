@@ -49,6 +49,7 @@ class Node:
                 self.step()
         except KeyboardInterrupt:
             self._stopping = "shutdown"
+            self._session.interrupted()
         self._log("node: stops (%s)" % self._stopping)
         self._session.stop(self._status.offline_payload(self._stopping),
                            leave=self._stopping == "shutdown")
@@ -106,10 +107,10 @@ class Node:
         return [
             ("tick_max_ms", self._rhythm.take_max_gap_ms()),
             ("reconnects", max(self._session.connects - 1, 0)),
-            ("last_error", self._last_error and self._last_error[:120]),
+            ("last_error", self._last_error and self._last_error[:100]),
             ("boots", self._boots),
             ("reset_cause", self._reset_cause),
-            ("crash", self._crash and self._crash[-200:]),
+            ("crash", self._crash and self._crash[-160:]),
             ("meter_ok", self._house.meter_ok),
             ("meter_errors", self._house.meter_errors),
             ("dropped", self._outbox.dropped),

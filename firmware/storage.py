@@ -2,6 +2,8 @@
 import json
 import os
 
+from . import strict_json
+
 
 def replace(path, data):
     """Put the bytes `data` in place of the file `path`.
@@ -44,11 +46,14 @@ def remove(path):
 
 def read_json(path):
     """The value in a JSON file, None where there is no file. Raises ValueError if it is broken."""
-    data = read(path)
+    try:
+        data = read(path)
+    except OSError as e:  # a damaged file system
+        raise ValueError("%s cannot be read: %s" % (path, e))
     if data is None:
         return None
     try:
-        return json.loads(str(data, "utf-8"))
+        return strict_json.loads(str(data, "utf-8"))
     except (ValueError, UnicodeError) as e:
         raise ValueError("%s is not JSON: %s" % (path, e))
 

@@ -1,4 +1,6 @@
 # What `command/config` does: `get refresh log restart`.
+from collections import OrderedDict
+
 from ..log import json_bytes
 from ..mqtt.commands import RESULT_BYTES, Refused, integer
 from . import schema
@@ -35,7 +37,7 @@ def _names(command, settings):
 
 
 def _values(names, offset, settings):
-    values = {}
+    values = OrderedDict()
     room = RESULT_BYTES
     for at in range(offset, len(names)):
         name = names[at]

@@ -44,8 +44,8 @@ def _texts(value, low, high):
     if not isinstance(value, list) or not low <= len(value) <= high:
         return "must be a list of %d to %d texts" % (low, high)
     for item in value:
-        if not isinstance(item, str) or not 0 < len(item) <= 64:
-            return "must be a list of texts of 1 to 64 characters"
+        if not isinstance(item, str) or not 0 < len(item.encode()) <= 64:
+            return "must be a list of texts of 1 to 64 bytes"
 
 
 def _servers(value, low, high):

@@ -176,6 +176,12 @@ class Session(robust.MQTTClient):
         """End the session for a reason that only others can see."""
         self._ended(LinkDown(reason, detail))
 
+    def interrupted(self):
+        """Ctrl-C came: if it was in the middle of a packet, nothing more can be said."""
+        if self.online and not self._stream.idle:
+            self._stream.abandon()
+            self.state = "offline"
+
     def stop(self, payload, leave):
         """Planned end: the retained offline message, at most 2 s for its PUBACK, DISCONNECT.
 

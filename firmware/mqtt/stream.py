@@ -34,7 +34,8 @@ class Stream:
     message, which Nagle and delayed ACK turn into 44 ms (reference: host-toolchain).
 
     `header` is the first byte of the last packet (0: there was none), `last_rx_ms` when bytes
-    last came, `pongs` how many answers to pings, `phase` what is going on: "dns", "tcp", "mqtt".
+    last came, `pongs` how many answers to pings, `phase` what is going on: "dns", "tcp", "mqtt";
+    `idle` is True between two calls, while `wait_readable` waits.
     """
 
     def __init__(self, rhythm, resolver, payload_limit=4096):
@@ -66,6 +67,7 @@ class Stream:
         self._deadline = ticks_add(ticks_ms(), timeout_ms)
         self._overdue = False
         self._awaited = awaited
+        self.idle = False
 
     # As umqtt.simple's module `socket`
 
@@ -96,7 +98,10 @@ class Stream:
         s = socket.socket()
         self._socket = s
         s.setblocking(False)
-        s.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        try:
+            s.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        except OSError:
+            pass  # a stack without it is slower, not broken
         self._poll.register(s, select.POLLOUT)
         try:
             s.connect(socket.getaddrinfo(ip, port)[0][-1])
@@ -189,6 +194,7 @@ class Stream:
 
     def wait_readable(self):
         """Let the house run until something arrives or the next tick is due."""
+        self.idle = True
         if self._rx_end == self._rx_start:
             pause = self._rhythm.beat()
             self._poll.modify(self._socket, select.POLLIN)
