@@ -1,0 +1,20 @@
+"""The rows of scripts/bench: each function measures one subject and returns its row dicts.
+
+To add one: write a function that takes a `measure.Bench`, and name it in ROWS.
+"""
+
+from .gap import gap
+from .heap import heap
+from .instructions import instructions
+from .latency import latency
+from .publish import publish
+from .traffic import traffic
+
+ROWS = {
+    "publish": publish,
+    "latency": latency,
+    "gap": gap,
+    "heap": heap,
+    "traffic": traffic,
+    "instructions": instructions,
+}

@@ -1,0 +1,132 @@
+"""Longest gap between two ticks of the node through broken links and floods."""
+
+import json
+import threading
+import time
+
+from ...support.broker import Broker
+from ..measure import ANSWER_LIMIT_S, BenchError, command_text, row
+from ..node import BASE, FLOWING, Node
+
+_ALLOWED_MS = 50
+_KEEPALIVE_S = 5  # the shortest: a frozen broker is given up after 7.5 s
+_FROZEN_S = 8.5
+_AWAY_S = 2
+_BURST = 1000
+_LARGE_BYTES = 20 * 1024
+_REFRESH_LIMIT_S = 30  # a node in its back-off needs up to 16 s
+
+
+def gap(bench):
+    """The node's own figure (status/health) after each fault; the control loop runs all along."""
+    faults = {
+        # name -> (what happens, sessions it ends)
+        "broker killed (kill -9), back after 2 s": (_kill, 1),
+        "broker restarted": (_restart, 1),
+        "broker frozen (SIGSTOP) for 8.5 s": (_freeze, 1),
+        "burst of 1,000 commands": (_burst, 0),
+        "message of 20 KiB": (_large, 0),
+    }
+    settings = dict(FLOWING, keepalive_s=_KEEPALIVE_S, backoff_min_ms=200)
+    gaps_ms = {}
+    with Broker(bench.tools.mosquitto) as broker, bench.start("gap.py", bits=32) as control:
+        with Node(bench, broker, **settings), Hub(broker) as hub:
+            control.wait_until_ready()
+            hub.refreshed_max_ms()  # what the start took is no fault's
+            for name, (fault, ended) in faults.items():
+                before = hub.reconnects
+                fault(broker, hub)
+                gaps_ms[name] = hub.refreshed_max_ms()
+                if hub.reconnects - before != ended:
+                    raise BenchError("%s: the node reconnected %d times, expected %d"
+                                     % (name, hub.reconnects - before, ended))
+        control.interrupt()
+        control_ms = control.result(ANSWER_LIMIT_S)["longest_gap_ms"]
+    target = "≤ peer + %d" % _ALLOWED_MS
+    return [
+        row("longest tick gap: " + name, gap_ms, "ms", target,
+            gap_ms <= control_ms + _ALLOWED_MS, control_ms)
+        for name, gap_ms in gaps_ms.items()
+    ]
+
+
+def _kill(broker, hub):
+    broker.kill9()
+    time.sleep(_AWAY_S)
+    broker.start()
+
+
+def _restart(broker, hub):
+    broker.restart()
+
+
+def _freeze(broker, hub):
+    broker.suspend()
+    time.sleep(_FROZEN_S)
+    broker.resume()
+
+
+def _burst(broker, hub):
+    for number in range(_BURST):
+        hub.publish("command/relay", command_text("burst-%d" % number))
+
+
+def _large(broker, hub):
+    hub.publish("command/relay", bytes(_LARGE_BYTES))
+
+
+class Hub:
+    """Commands the node and takes the largest `tick_max_ms` of the health reports it hears.
+
+    Each report starts the node's measurement afresh, and it sends one by itself when it comes
+    back, so all of them count.
+    """
+
+    def __init__(self, broker):
+        from paho.mqtt import client as paho
+
+        self._heard = threading.Condition()
+        self.reconnects = 0  # the node's, as of its last report
+        self._max_ms = 0
+        self._reports = 0
+        self._paho = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._paho.max_inflight_messages_set(_BURST)
+        self._paho.reconnect_delay_set(1, 1)
+        self._paho.on_connect = lambda *_: self._paho.subscribe(BASE + "/status/health", 1)
+        self._paho.on_message = self._on_message
+        self._paho.connect(broker.host, broker.port)
+        self._paho.loop_start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._paho.disconnect()
+        self._paho.loop_stop()
+
+    def publish(self, topic, payload):
+        self._paho.publish(BASE + "/" + topic, payload, 1)
+
+    def refreshed_max_ms(self):
+        """Ask for a report until one comes; return the largest figure since the last call."""
+        deadline = time.monotonic() + _REFRESH_LIMIT_S
+        with self._heard:
+            # Two reports: the first may have been on its way before the fault was over.
+            wanted = self._reports + 2
+            while self._reports < wanted:
+                if time.monotonic() > deadline:
+                    raise BenchError("no status/health within %d s" % _REFRESH_LIMIT_S)
+                self.publish("command/config", json.dumps({"action": "refresh"}))
+                self._heard.wait(1)
+            largest, self._max_ms = self._max_ms, 0
+        return largest
+
+    def _on_message(self, client, userdata, message):
+        if message.retain:
+            return
+        with self._heard:
+            self._reports += 1
+            health = json.loads(message.payload)
+            self._max_ms = max(self._max_ms, health["tick_max_ms"])
+            self.reconnects = health["reconnects"]
+            self._heard.notify_all()
