@@ -144,7 +144,8 @@ def _take_crash():
     # Told once: in the health of this run.
     try:
         data = storage.read(CRASH_PATH, 2048)
-    except (OSError, ValueError) as e:
+        return str(data, "utf-8") if data else None
+    except (OSError, ValueError) as e:  # UnicodeError is a ValueError
         return repr(e)
-    storage.remove(CRASH_PATH)
-    return str(data, "utf-8") if data else None
+    finally:
+        storage.remove(CRASH_PATH)

@@ -22,6 +22,7 @@ class Clock:
         self._ms = 0
         self.uptime_s = 0
         self._offset_s = None  # Unix time at uptime 0; None while unknown
+        self._stamped_s = self._stamp = None  # the last timestamp, and its second
         self._phase_ms = 0  # how far the second of UTC is ahead of the second of uptime
 
     def update(self, now_ms):
@@ -54,7 +55,10 @@ class Clock:
     def timestamp(self):
         """UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None while unknown."""
         unix_s = self.unix()
-        return None if unix_s is None else format_timestamp(unix_s)
+        if unix_s != self._stamped_s:  # seven metrics share a second, as a rule
+            self._stamped_s = unix_s
+            self._stamp = format_timestamp(unix_s)
+        return self._stamp
 
 
 def format_timestamp(unix_s):
@@ -67,7 +71,7 @@ def parse_timestamp(text):
 
     Raises ValueError for anything else.
     """
-    if len(text) < 20 or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
+    if len(text) < 20 or len(text.encode()) != len(text) or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         raise ValueError("not a time: " + text[:40])
     if text[13] != ":" or text[16] != ":":
         raise ValueError("not a time: " + text[:40])
@@ -92,9 +96,8 @@ def parse_timestamp(text):
 
 def _digits(text, start, end):
     part = text[start:end]
-    for c in part:
-        if not "0" <= c <= "9":  # int() would take "+1", " 1" and "1_0" too
-            raise ValueError("not a time: " + text[:40])
+    if not part.isdigit():  # int() would take "+1", " 1" and "1_0" too
+        raise ValueError("not a time: " + text[:40])
     return int(part)
 
 

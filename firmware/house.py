@@ -7,7 +7,7 @@ from .mqtt.session import CONNECT_MS
 CHECKPOINT_MS = 2 * CONNECT_MS
 FEED_MS = 1000
 TEMPERATURE_MS = 10000
-FAULTS = 8  # different ones that are told apart
+FAULTS = 8  # different ones that are logged
 
 
 class House:
@@ -26,10 +26,11 @@ class House:
         self._reporter = reporter
         self._status = status
         self._energy = energy
+        self._relay_untold = False
         self._checkpoint_ms = ticks_ms()
         self._fed_ms = None
         self._temperature_ms = None
-        self._faults = {}  # text of what failed in a tick: how often
+        self._faults = []  # texts of what failed in a tick
         parts = [clock.update, relays.tick, self._warmth, self._feed]
         if led:
             parts.append(led.tick)
@@ -50,9 +51,18 @@ class House:
         self._checkpoint_ms = now_ms
 
     def relay_changed(self, index, source):
-        """A relay has switched: tell it, and what the meter then shows."""
-        self._status.relay()
+        """A relay has switched: tell it, and what the meter then shows.
+
+        This runs at the end of the deepest calls there are, so the telling is left to `tell`.
+        """
+        self._relay_untold = True
         self._reporter.force()
+
+    def tell(self):
+        """Put what has switched into the outbox; called by the foreground."""
+        if self._relay_untold:
+            self._relay_untold = False
+            self._status.relay()
 
     def tell_all(self):
         """Report every metric with its next value."""
@@ -90,7 +100,11 @@ class House:
                 self._board.feed_watchdog()
 
     def _fault(self, error):
-        text = repr(error)
-        if text not in self._faults and len(self._faults) < FAULTS:
-            self._log("house: " + text)
-        self._faults[text] = self._faults.get(text, 0) + 1
+        # Logged once: at 100 ticks a second nothing else would stay in the log.
+        try:
+            text = repr(error)
+            if text not in self._faults and len(self._faults) < FAULTS:
+                self._faults.append(text)
+                self._log("house: " + text)
+        except Exception:
+            pass  # out of memory, most likely: the next part has its turn all the same

@@ -51,10 +51,9 @@ def json_bytes(text):
 def plain(text):
     """The text without control characters and unpaired surrogates, which belong on no terminal and
     in no answer: they take six bytes of JSON each, and surrogates are not UTF-8."""
-    for c in text:
-        if c < " " or "\ud800" <= c <= "\udfff":
-            return "".join(" " if c == "\n" else "?" if c < " " or "\ud800" <= c <= "\udfff" else c
-                           for c in text)
+    if text and (min(text) < " " or max(text) >= "\ud800"):
+        text = text.replace("\n", " ")
+        return "".join("?" if c < " " or "\ud800" <= c <= "\udfff" else c for c in text)
     return text
 
 

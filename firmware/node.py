@@ -3,6 +3,7 @@ import gc
 from time import ticks_diff, ticks_ms
 
 from . import storage
+from .log import plain, shortened
 from .mqtt.session import LinkDown
 
 LAST_PATH = "relays.json"
@@ -107,10 +108,10 @@ class Node:
         return [
             ("tick_max_ms", self._rhythm.take_max_gap_ms()),
             ("reconnects", max(self._session.connects - 1, 0)),
-            ("last_error", self._last_error and self._last_error[:100]),
+            ("last_error", self._last_error and shortened(plain(self._last_error), 100)),
             ("boots", self._boots),
             ("reset_cause", self._reset_cause),
-            ("crash", self._crash and self._crash[-160:]),
+            ("crash", self._crash and shortened(plain(self._crash[-160:]), 240)),
             ("meter_ok", self._house.meter_ok),
             ("meter_errors", self._house.meter_errors),
             ("dropped", self._outbox.dropped),
@@ -121,15 +122,16 @@ class Node:
     def _serve(self, now_ms):
         self._session.keep_alive(now_ms)
         self._commands.work()
-        sent = False
-        while not sent or not message.qos:  # those of QoS 0 share a segment
+        self._house.tell()
+        sent, qos = False, 0
+        while not qos:  # those of QoS 0 share a segment
             message = self._outbox.next()
             if not message:
                 break
             self._session.publish(self._session.prefix + message.topic, message.payload,
                                   message.retain, message.qos)
             self._outbox.sent(message)
-            sent = True
+            sent, qos = True, message.qos
         if not self._session.check() and not sent:
             self._session.flush()
             self._session.idle()

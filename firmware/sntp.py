@@ -125,6 +125,8 @@ def parse_answer(data, nonce):
         raise ValueError("the server refuses (%r)" % bytes(data[12:16]))
     if data[0] >> 6 == 3 or data[1] > 15:
         raise ValueError("the server itself has no time")
+    if data[40:48] == bytes(8):  # would be the first second of the era: 2036
+        raise ValueError("the answer has no time in it")
     seconds = struct.unpack(">I", data[40:44])[0]
     unix_s = seconds - _NTP_TO_UNIX_S
     if seconds < 0x80000000:

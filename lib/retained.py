@@ -9,12 +9,12 @@ replaces this file and the layout is fixed:
     15  "I1"  added  16 x 6-byte hash       checksum    command ids, a ring
 
 `added` counts hashes up to 31, then goes back to 16: the next goes to place `added % 16`, and
-below 16 only that many places are filled. The checksum is Adler-32 (RFC 1950) over the bytes
-before it, low half first: two additions a byte, no table, and ESP8266 has no crc32. Bytes
-behind offset 118 are carried along untouched.
+below 16 only that many places are filled. The checksum is the first 4 bytes of the SHA-256 of the
+bytes before it: ESP8266 has no crc32, and a checksum in Python would be the slowest part of a
+relay command. Bytes behind offset 118 are carried along untouched.
 """
 
-import struct
+from hashlib import sha256
 
 from micropython import const
 
@@ -44,8 +44,8 @@ class Retained:
             (_OUTPUTS, _OUTPUTS_SUM, _OUTPUTS_MAGIC),
             (_IDS, _IDS_SUM, _IDS_MAGIC),
         ):
-            stored = struct.unpack_from("<HH", data, sum_at)
-            if data[start : start + 2] != magic or stored != _adler32(data, start, sum_at):
+            stored = data[sum_at : sum_at + 4]
+            if data[start : start + 2] != magic or stored != _checksum(data, start, sum_at):
                 data[start:sum_at] = bytes(sum_at - start)
 
     def outputs(self):
@@ -107,16 +107,9 @@ class Retained:
     def _write(self, start, sum_at, magic):
         data = self._data
         data[start : start + 2] = magic
-        low, high = _adler32(data, start, sum_at)
-        struct.pack_into("<HH", data, sum_at, low, high)
+        data[sum_at : sum_at + 4] = _checksum(data, start, sum_at)
         self._memory(data)
 
 
-def _adler32(data, start, end):
-    # One modulo at the end is enough: 99 bytes keep both sums far below 2**30.
-    low = 1
-    high = 0
-    for at in range(start, end):
-        low += data[at]
-        high += low
-    return low % 65521, high % 65521
+def _checksum(data, start, end):
+    return sha256(data[start:end]).digest()[:4]

@@ -5,6 +5,8 @@ from ..log import json_bytes
 from ..mqtt.commands import RESULT_BYTES, Refused, integer
 from . import schema
 
+_PAGE_BYTES = RESULT_BYTES - 40  # room beside `values` or `lines` and `next`
+
 
 def prepare(action, command, settings, log, node):
     """A callable that carries the action out; Refused if an argument is wrong."""
@@ -38,7 +40,7 @@ def _names(command, settings):
 
 def _values(names, offset, settings):
     values = OrderedDict()
-    room = RESULT_BYTES
+    room = _PAGE_BYTES
     for at in range(offset, len(names)):
         name = names[at]
         value = schema.shown(name, settings[name])
@@ -50,7 +52,7 @@ def _values(names, offset, settings):
 
 
 def _lines(log, offset):
-    lines, following = log.page(offset, RESULT_BYTES - 40)
+    lines, following = log.page(offset, _PAGE_BYTES)
     return {"lines": lines, "next": following}
 
 

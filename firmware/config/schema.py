@@ -1,10 +1,13 @@
 # Every setting of a node: its type, range, default, and whether it is a secret.
+from ..log import plain
 
 # (name, type, default, lowest, highest, secret). For texts the bounds are lengths in bytes, for
 # lists the number of items. A type is a function below that returns what is wrong, or None.
 
 
 def _text(value, low, high):
+    if isinstance(value, str) and plain(value) != value:
+        return "must not have control characters or surrogates"
     if not isinstance(value, str) or not low <= len(value.encode()) <= high:
         return "must be a text of %d to %d bytes" % (low, high)
 
@@ -21,7 +24,7 @@ def _topic(value, low, high):
     wrong = _text(value, low, high)
     if wrong:
         return wrong
-    if "#" in value or "+" in value or "\0" in value or value[0] == "/" or value[-1] == "/":
+    if "#" in value or "+" in value or value[0] == "/" or value[-1] == "/":
         return "must be a topic without + # and without / at its ends"
 
 
@@ -44,8 +47,8 @@ def _texts(value, low, high):
     if not isinstance(value, list) or not low <= len(value) <= high:
         return "must be a list of %d to %d texts" % (low, high)
     for item in value:
-        if not isinstance(item, str) or not 0 < len(item.encode()) <= 64:
-            return "must be a list of texts of 1 to 64 bytes"
+        if _text(item, 1, 64):
+            return "must be a list of texts of 1 to 64 bytes without control characters"
 
 
 def _servers(value, low, high):
@@ -54,7 +57,8 @@ def _servers(value, low, high):
         return wrong
     for item in value:
         host = item.split(":")
-        if len(host) > 2 or not host[0] or len(host) == 2 and not host[1].isdigit():
+        if len(host) > 2 or not host[0] or len(host) == 2 and not (
+                host[1].isdigit() and 0 < int(host[1]) < 65536):
             return "must be a list of host or host:port"
 
 

@@ -108,7 +108,7 @@ class Relays:
             else:
                 on = level == relay.level(True)
             relay.start(output, on)
-        self._retain()
+        self._retained.set_outputs(self._lasting_levels())
 
     def set(self, index, on, source, now_ms):
         """Switch to `on`, and end a pulse. Opening is never refused."""
@@ -116,7 +116,7 @@ class Relays:
 
     def toggle(self, index, source, now_ms):
         """Switch to the other state."""
-        return self.set(index, not self.relays[index].on, source, now_ms)
+        return self._switch(index, not self.relays[index].on, None, source, now_ms)
 
     def pulse(self, index, duration_ms, now_ms, source="command"):
         """On now, off `duration_ms` (an int) later. A new pulse replaces a running one."""
@@ -160,7 +160,7 @@ class Relays:
             relay.switch(on)
         relay.pulse_end_ms = pulse_end_ms
         if lasting != relay.lasting():
-            self._retain()
+            self._retained.set_outputs(self._lasting_levels())
             self._unsaved = self._keeps_last
             self._changed_ms = now_ms
         if changes:
@@ -169,10 +169,8 @@ class Relays:
                 self.on_change(index, source)
         return None
 
-    def _retain(self):
-        self._retained.set_outputs(
-            [(relay.pin, relay.level(relay.lasting())) for relay in self.relays]
-        )
+    def _lasting_levels(self):
+        return [(relay.pin, relay.level(relay.lasting())) for relay in self.relays]
 
     def _save_last(self):
         self._unsaved = False  # first, so that a failing save is not tried again every 10 ms

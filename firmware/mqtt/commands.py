@@ -4,15 +4,16 @@ from hashlib import sha256
 from time import ticks_diff, ticks_ms
 
 from ..clock import parse_timestamp
-from ..log import json_bytes
+from ..log import json_bytes, plain, shortened
+from ..strict_json import loads
 from .outbox import PAYLOAD_BYTES
 
 REQUEST_ID_CHARS = 64
 ANSWERS = 16
 FRESH_S = 30  # a command older than this, or further in the future, is not executed
 OVERLOADED_MS = 1000
-MESSAGE_CHARS = 160
-RESULT_BYTES = 640  # room for a result beside the longest request id, the times and the keys
+MESSAGE_BYTES = 160
+RESULT_BYTES = 632  # beside the longest request id, timestamp, keys and `duplicate`
 
 
 class Refused(Exception):
@@ -61,14 +62,16 @@ class Commands:
             if self._outbox.full:
                 self._overloaded(response)
                 return
-            self._handle(kind, response, payload, retained, size)
+            job = self._handle(kind, response, payload, retained, size)
+            if job:
+                self._run(response, job[0], job[1])
         except Exception as e:
             self._log("command: internal error: %r" % e)
 
     def work(self):
         """Run the deferred command, if there is one; called by the foreground."""
         job = self._job
-        if job is None:
+        if job is None or self._outbox.full:  # no room yet for its answer
             return
         handler, response, request_id, run = job
         self._run(response, request_id, run)
@@ -78,6 +81,8 @@ class Commands:
     # The five rules, in this order (design 4)
 
     def _handle(self, kind, response, payload, retained, size):
+        # What is to be done at once: (request id, callable), or None. The caller does it: this
+        # frame is a large one, and what a relay does goes deep.
         request_id = None
         try:
             command = _parse(payload, size)
@@ -94,7 +99,7 @@ class Commands:
                 raise Refused("retained", "a retained command is never executed: clear it with "
                                           "an empty retained message")
             if self._repeat(request_id, response, handler):
-                return
+                return None
             if age_s is None:
                 if not self._session.settled:
                     raise Refused("expired", "no timestamp, and it may have been queued while "
@@ -105,14 +110,18 @@ class Commands:
                 raise Refused("busy", "another %s command is being worked on" % kind)
         except Refused as e:
             self._refuse(kind, response, payload, request_id, e)
-            return
+            return None
+        except Exception as e:
+            error = Refused("internal_error", repr(e))
+            self._refuse(kind, response, payload, request_id, error)
+            return None
         if request_id is not None:
             # Before it acts: a reset in between must not make it act again.
             self._retained.add_id(_hash(request_id))
         if handler.deferred:
             self._job = (handler, response, request_id, run)
-        else:
-            self._run(response, request_id, run)
+            return None
+        return request_id, run
 
     def _age_s(self, command):
         # Age by the command's own timestamp; None if it has none or we have no time of day.
@@ -208,7 +217,7 @@ def _parse(payload, size):
     if payload is None:
         raise Refused("too_large", "%d bytes are more than this node takes" % size)
     try:
-        command = json.loads(str(payload, "utf-8"))
+        command = loads(str(payload, "utf-8"))
     except (ValueError, UnicodeError):
         raise Refused("malformed_json", "the payload is not JSON in UTF-8")
     if not isinstance(command, dict):
@@ -222,6 +231,9 @@ def _request_id(command):
         return None
     if not isinstance(request_id, str) or not 0 < len(request_id) <= REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id must be a text of 1 to 64 characters")
+    if max(request_id) >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in request_id):
+        # MicroPython would send it back as it is, which is not UTF-8.
+        raise Refused("bad_request", "request_id must not have surrogates")
     if json_bytes(request_id) > 4 * REQUEST_ID_CHARS:  # the answer must stay under 1,000 bytes
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
@@ -233,4 +245,4 @@ def _hash(request_id):
 
 def _error(code, message):
     return '"status": "error", "result": null, "error": {"code": "%s", "message": %s}' % (
-        code, json.dumps(message[:MESSAGE_CHARS]))
+        code, json.dumps(shortened(plain(message), MESSAGE_BYTES)))

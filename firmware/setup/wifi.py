@@ -29,6 +29,8 @@ class Wifi:
         self._log = log
         self._joined = False  # as last logged
         self._tried_ms = None
+        # Status of the last failed try: the next one, every 2 s or so, says only "still trying".
+        self._failure = None
         try:
             network.hostname(hostname)  # before the interface is active
         except (AttributeError, ValueError):
@@ -44,7 +46,11 @@ class Wifi:
             self._log("wifi: joined %s, address %s" % (self._ssid, self.address()) if joined
                       else "wifi: lost %s" % self._ssid)
         if joined or not self._ssid:
+            self._failure = None
             return joined
+        status = self._wlan.status()
+        if status != network.STAT_CONNECTING:
+            self._failure = status
         if self._tried_ms is None or ticks_diff(now_ms, self._tried_ms) > RETRY_MS:
             if self._tried_ms is not None:
                 self._log("wifi: no connection: " + self.trouble())
@@ -60,7 +66,8 @@ class Wifi:
         """Why there is no network, as a text."""
         if not self._ssid:
             return "no wifi_ssid is set"
-        return "%s: %s" % (self._ssid, _STATUS.get(self._wlan.status(), self._wlan.status()))
+        status = self._wlan.status() if self._failure is None else self._failure
+        return "%s: %s" % (self._ssid, _STATUS.get(status, status))
 
     def address(self):
         """Our own IPv4 address."""

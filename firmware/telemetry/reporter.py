@@ -21,7 +21,8 @@ class Metric:
         name, unit, self.attribute, decimals, deadband = row
         self.topic = ("telemetry/" + name).encode()
         # Formatted by hand, not by json: it is the hot path, and dictionaries have no order here.
-        self._payload = '{"value": %%.%df, "unit": "%s", "quality": %%d%%s}' % (decimals, unit)
+        shape = "%%.%df" % decimals if decimals else "%d"  # floats would lose whole Wh
+        self._payload = '{"value": %s, "unit": "%s", "quality": %%d%%s}' % (shape, unit)
         self._deadband = settings[deadband]
         self._percent = self._most = None
         if deadband == "power_deadband_w":

@@ -177,7 +177,7 @@ def test_each_real_change_is_told_with_its_source():
 def test_whoever_is_told_sees_the_new_state_and_record():
     board = Board()
     seen = []
-    board.relays._on_change = lambda index, source: seen.append(
+    board.relays.on_change = lambda index, source: seen.append(
         (board.states(), board.relays.status()["source"], board.record.kept)
     )
     board.relays.set(0, True, "button", NOW)

@@ -1,11 +1,12 @@
 """The retained record byte by byte, every kind of damage to it, and boot.py, which acts on it."""
 
 import sys
+from hashlib import sha256
 
 from retained import Retained
 
 OUTPUTS = [(26, 1), (27, 0)]
-OUTPUTS_SECTION = bytes([0x4F, 0x31, 2, 53, 54, 0, 0, 0, 0, 0, 0, 0xEE, 0x00, 0x8E, 0x08])
+OUTPUTS_SECTION = bytes([0x4F, 0x31, 2, 53, 54, 0, 0, 0, 0, 0, 0, 0x9C, 0x8C, 0x77, 0x5B])
 FIRST = b"\x01\x02\x03\x04\x05\x06"
 SECOND = b"\xff\xfe\xfd\xfc\xfb\xfa"
 
@@ -37,12 +38,8 @@ def filled():
     return memory.content
 
 
-def adler32(data):
-    low, high = 1, 0
-    for byte in data:
-        low = (low + byte) % 65521
-        high = (high + low) % 65521
-    return bytes([low & 255, low >> 8, high & 255, high >> 8])
+def checksum(data):
+    return sha256(data).digest()[:4]
 
 
 def raises_value_error(function, *args):
@@ -60,12 +57,12 @@ def test_outputs_section_is_these_bytes():
     assert memory.content[15:] == bytes(103)
 
 
-def test_checksum_is_adler32_of_rfc_1950():
-    # The published value for "Wikipedia" is 0x11E60398; both sections must end in that sum.
-    assert adler32(b"Wikipedia") == b"\x98\x03\xe6\x11"
+def test_checksum_is_the_head_of_sha256():
+    # The published digest of "abc" (FIPS 180-2) starts with BA7816BF; both sections end in theirs.
+    assert checksum(b"abc") == b"\xba\x78\x16\xbf"
     record = filled()
-    assert record[11:15] == adler32(record[:11])
-    assert record[114:118] == adler32(record[15:114])
+    assert record[11:15] == checksum(record[:11])
+    assert record[114:118] == checksum(record[15:114])
 
 
 def test_ids_section_is_these_bytes():
@@ -74,7 +71,7 @@ def test_ids_section_is_these_bytes():
     retained.add_id(FIRST)
     retained.add_id(SECOND)
     body = b"I1\x02" + FIRST + SECOND + bytes(84)
-    assert memory.content == bytes(15) + body + adler32(body)
+    assert memory.content == bytes(15) + body + checksum(body)
 
 
 def test_outputs_are_read_back_after_a_reset():
@@ -221,7 +218,7 @@ def test_garbage_behind_a_good_magic_is_no_record():
 def test_a_section_of_another_kind_is_no_record():
     for magic in (b"O2", b"I1", b"\0\0"):
         body = magic + filled()[2:11]
-        assert Retained(Memory(body + adler32(body))).outputs() == []
+        assert Retained(Memory(body + checksum(body))).outputs() == []
 
 
 def test_bytes_behind_the_record_are_carried_along():
