@@ -35,6 +35,12 @@ def build():
 
 def _node(board, clock, log, settings, device):
     # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
+    from .mqtt.stream import Stream
+    from .resolver import Resolver
+    gc.collect()
+    # First of all, while the heap is in one piece: these buffers are the largest blocks there are.
+    stream = Stream(None, Resolver(), 1024 if board.chip == "esp8266" else 4096)
+
     from .mqtt.outbox import Outbox
     from .telemetry.reporter import Reporter
     gc.collect()
@@ -56,7 +62,9 @@ def _node(board, clock, log, settings, device):
     house = House(board, clock, log, reporter, status, relays, led, sampler, energy)
     rhythm = Rhythm(house.tick)
 
-    session, commands, sntp = _link(board, clock, log, settings, device, outbox, rhythm, wifi)
+    stream.rhythm = rhythm
+    stream.resolver.servers = wifi.dns_servers
+    session, commands, sntp = _link(board, clock, log, settings, device, outbox, stream)
 
     from .actions import ConfigActions, LedActions, RelayActions
     from .node import Node
@@ -121,18 +129,14 @@ def _meter(board, settings, log):
     return Sampler(chip, settings["sample_ms"], log), EnergyTotal(driver.MAX_POWER_W)
 
 
-def _link(board, clock, log, settings, device, outbox, rhythm, wifi):
+def _link(board, clock, log, settings, device, outbox, stream):
     from .mqtt.session import Session
-    from .mqtt.stream import Stream
     from .mqtt.topics import Topics
-    from .resolver import Resolver
     from .sntp import Sntp
     gc.collect()
     from .mqtt.commands import Commands
     gc.collect()
-    resolver = Resolver(wifi.dns_servers)
-    sntp = Sntp(settings["ntp_servers"], resolver, clock, log)
-    stream = Stream(rhythm, resolver, 1024 if board.chip == "esp8266" else 4096)
+    sntp = Sntp(settings["ntp_servers"], stream.resolver, clock, log)
     topics = Topics(settings["base_topic"], settings["home_id"], settings["node_id"])
     client_id = device.client_id(settings["home_id"], settings["node_id"])
     session = Session(client_id, stream, topics, settings)

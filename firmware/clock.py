@@ -71,7 +71,9 @@ def parse_timestamp(text):
 
     Raises ValueError for anything else.
     """
-    if len(text) < 20 or len(text.encode()) != len(text) or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
+    if len(text) < 20 or len(text.encode()) != len(text):  # isdigit takes other digits too
+        raise ValueError("not a time: " + text[:40])
+    if text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         raise ValueError("not a time: " + text[:40])
     if text[13] != ":" or text[16] != ":":
         raise ValueError("not a time: " + text[:40])

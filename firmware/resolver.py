@@ -20,13 +20,13 @@ class Resolver:
     servers: function that returns the DNS servers as a list of (address, port).
     """
 
-    def __init__(self, servers):
-        self._servers = servers
+    def __init__(self, servers=None):
+        self.servers = servers
         self._known = {}
 
     def lookup(self, host):
         """A `Lookup` of `host`, to be polled."""
-        return Lookup(host, self._servers(), self._known)
+        return Lookup(host, self.servers(), self._known)
 
 
 class Lookup:

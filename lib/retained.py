@@ -81,23 +81,23 @@ class Retained:
 
     def seen(self, hash6):
         """True if this hash is among the last 16."""
-        data = self._data
-        for place in range(min(data[_IDS + 2], MAX_IDS)):
-            start = _IDS + 3 + place * ID_SIZE
-            if data[start : start + ID_SIZE] == hash6:
-                return True
-        return False
+        return self._place(hash6) is not None
 
-    def forget_last_id(self):
-        """Take back the last `add_id`: its command was refused after all."""
-        data = self._data
-        added = data[_IDS + 2]
-        if added:
-            place = (added - 1) % MAX_IDS
+    def forget_id(self, hash6):
+        """Take back an `add_id`: its command was refused after all."""
+        place = self._place(hash6)
+        if place is not None:
             start = _IDS + 3 + place * ID_SIZE
-            # Overwritten, not counted down: the count cannot tell 16 from 32 once it has wrapped.
-            data[start : start + ID_SIZE] = bytes(ID_SIZE)
+            self._data[start : start + ID_SIZE] = bytes(ID_SIZE)
             self._write(_IDS, _IDS_SUM, _IDS_MAGIC)
+
+    def _place(self, hash6):
+        ids = bytes(self._data[_IDS + 3 : _IDS_SUM])
+        at = ids.find(hash6)
+        while at >= 0 and at % ID_SIZE:  # across two hashes
+            at = ids.find(hash6, at + 1)
+        place = at // ID_SIZE
+        return place if 0 <= place < self._data[_IDS + 2] else None
 
     def clear(self):
         """Forget everything, the bytes behind the two sections too."""

@@ -4,12 +4,13 @@ from hashlib import sha256
 from time import ticks_diff, ticks_ms
 
 from ..clock import parse_timestamp
-from ..log import json_bytes, plain, shortened
+from ..log import plain, shortened
 from ..strict_json import loads
 from .outbox import PAYLOAD_BYTES
 
 REQUEST_ID_CHARS = 64
 ANSWERS = 16
+ANSWER_BYTES = 256  # longer ones (a page of `get` or `log`) are not kept for a repeat
 FRESH_S = 30  # a command older than this, or further in the future, is not executed
 OVERLOADED_MS = 1000
 MESSAGE_BYTES = 160
@@ -31,8 +32,7 @@ class Commands:
             to the foreground, one at a time; then
         done() is called after the answer.
     The callable returns the result, or raises Refused having changed nothing.
-    retained: remembers the hashes of executed request ids over a reset (`add_id forget_last_id
-        seen`).
+    retained: remembers the hashes of executed request ids over a reset (`add_id forget_id seen`).
     session: its `settled` is False while commands may come that were queued for long.
     """
 
@@ -44,7 +44,7 @@ class Commands:
         self.handlers = handlers
         self._session = session
         self._log = log
-        self._answers = []  # (request id, response topic, payload) of the last 16 executed
+        self._answers = []  # (request id, payload) of the last executed, if it was short
         self._overloaded_ms = None
         self._job = None  # one deferred command: (handler, response topic, request id, callable)
         self.refused = 0
@@ -144,7 +144,7 @@ class Commands:
     def _repeat(self, request_id, response, handler):
         if request_id is None:
             return False
-        for known, _, payload in self._answers:
+        for known, payload in self._answers:
             if known == request_id:
                 self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
                 return True
@@ -161,17 +161,17 @@ class Commands:
             body = '"status": "success", "result": %s' % json.dumps(run())
         except Refused as e:
             if request_id is not None:
-                self._retained.forget_last_id()  # nothing happened: it may come again
+                self._retained.forget_id(_hash(request_id))  # nothing happened: it may come again
             self._refuse("", response, b"", request_id, e)
             return
         except Exception as e:
             self._log("command: internal error: %r" % e)
             body = _error("internal_error", repr(e))
         payload = self._respond(response, request_id, body)
-        if request_id is not None:
+        if request_id is not None and len(payload) <= ANSWER_BYTES:
             if len(self._answers) == ANSWERS:
                 del self._answers[0]
-            self._answers.append((request_id, response, payload))
+            self._answers.append((request_id, payload))
 
     def _refuse(self, kind, response, payload, request_id, refused):
         code, message = refused.args
@@ -234,7 +234,8 @@ def _request_id(command):
     if max(request_id) >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in request_id):
         # MicroPython would send it back as it is, which is not UTF-8.
         raise Refused("bad_request", "request_id must not have surrogates")
-    if json_bytes(request_id) > 4 * REQUEST_ID_CHARS:  # the answer must stay under 1,000 bytes
+    # The answer must stay under 1,000 bytes.
+    if len(json.dumps(request_id).encode()) > 4 * REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
 

@@ -39,8 +39,8 @@ class Stream:
     """
 
     def __init__(self, rhythm, resolver, payload_limit=4096):
-        self._rhythm = rhythm
-        self._resolver = resolver
+        self.rhythm = rhythm
+        self.resolver = resolver
         self._limit = payload_limit
         self._rx = bytearray(_RX_BYTES)
         self._rx_view = memoryview(self._rx)
@@ -86,7 +86,7 @@ class Stream:
     def connect(self, address):
         """Look the host up and open a TCP connection to `(host, port)`."""
         host, port = address
-        lookup = self._resolver.lookup(host)
+        lookup = self.resolver.lookup(host)
         try:
             ip = lookup.poll()
             while ip is None:
@@ -196,7 +196,7 @@ class Stream:
         """Let the house run until something arrives or the next tick is due."""
         self.idle = True
         if self._rx_end == self._rx_start:
-            pause = self._rhythm.beat()
+            pause = self.rhythm.beat()
             self._poll.modify(self._socket, select.POLLIN)
             for _ in self._poll.ipoll(pause):
                 pass
@@ -267,7 +267,7 @@ class Stream:
         if got == 0:
             self._fail(OSError(errno.ECONNRESET, "closed by the broker"))
         if got:
-            self._rhythm.beat()  # a flood of messages must not starve the house
+            self.rhythm.beat()  # a flood of messages must not starve the house
             self.last_rx_ms = now = ticks_ms()
             if ticks_diff(self._deadline, now) <= 0:
                 # Nor may it hold a call for ever: what has come is still looked at, then it ends.
@@ -297,13 +297,13 @@ class Stream:
         # before the deadline counts: a long tick must not turn an answer into a time-out.
         self._poll.modify(self._socket, flags)
         while True:
-            pause = self._rhythm.beat()
+            pause = self.rhythm.beat()
             for ready in self._poll.ipoll(pause):
                 return ready[1]
             self._check_deadline()
 
     def _pause(self):
-        sleep_ms(min(self._rhythm.beat(), 2))
+        sleep_ms(min(self.rhythm.beat(), 2))
         self._check_deadline()
 
     def _check_deadline(self):

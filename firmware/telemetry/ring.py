@@ -108,15 +108,17 @@ class Ring:
             self._log("backlog: flash: %s" % error)
 
     def _find_files(self):
-        for name in os.listdir():
-            tail = name[len(_PREFIX):]
-            if name.startswith(_PREFIX) and tail.isdigit():
-                self._files.append((int(tail), os.stat(name)[6] // RECORD_BYTES))
-            elif name.startswith(_PREFIX) and name.endswith(".new"):
-                storage.remove(name)  # a power cut left it
-        if self._files:
+        try:
+            for name in os.listdir():
+                tail = name[len(_PREFIX):]
+                if name.startswith(_PREFIX) and tail.isdigit():
+                    self._files.append((int(tail), os.stat(name)[6] // RECORD_BYTES))
+                elif name.startswith(_PREFIX) and name.endswith(".new"):
+                    storage.remove(name)  # a power cut left it
+        finally:  # what was found counts, or its numbers would be used again
             self._files.sort()
-            self._next = self._files[-1][0] + 1
+            if self._files:
+                self._next = self._files[-1][0] + 1
 
     def _read_state(self):
         state = storage.read(_STATE) or b""

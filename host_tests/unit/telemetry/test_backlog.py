@@ -290,6 +290,18 @@ def test_times_never_go_backwards_even_if_the_clock_does():
     assert 3 <= node.backlog.dropped <= 4
 
 
+@in_scratch
+def test_nor_do_they_when_it_is_set_back_as_soon_as_it_is_known():
+    node = Node(offset_s=None)
+    node.run(301)
+    node.clock.offset_s = NEW_YEAR_S
+    node.run(1)
+    node.clock.offset_s -= 200
+    node.run(600)
+    found = times(node.drain())
+    assert len(found) > 10 and found == sorted(set(found))
+
+
 # Times without a clock
 
 
@@ -377,8 +389,9 @@ def test_records_of_a_boot_that_never_learned_the_time_are_dropped_and_counted()
     later = Node()
     assert later.backlog.count == 30
     later.run(61)
-    for _ in range(10):  # not all at once: it would take long
-        later.backlog.next()
+    assert later.backlog.next() is None  # not all at once: it would take long
+    assert later.backlog.dropped == 16
+    assert later.backlog.next() is not None
     assert times(later.drain()) == [65]
     assert later.backlog.dropped == 30
     assert os.listdir(".") == []
@@ -545,6 +558,22 @@ def test_a_message_whose_record_was_dropped_meanwhile_removes_no_other():
         found = node.drain()
     assert found[0] == ("power", 100, 125)
     assert len(found) == 120
+
+
+@in_scratch
+def test_what_is_dropped_behind_the_front_does_not_have_the_front_sent_again():
+    node = Node()
+    node.run(3601)  # an hour in flash, which is the front
+    with Patched(storage, open=refuse):
+        node.run(3600)
+        node.backlog.next()
+        node.backlog.done()
+        node.backlog.next()
+        node.run(60)  # a minute in RAM goes
+        assert parsed(*node.backlog.next())[0] == "energy"
+        node.backlog.done()
+        assert parsed(*node.backlog.next()) == ("power", 100, 125)
+    assert node.backlog.dropped == 1
 
 
 @in_scratch

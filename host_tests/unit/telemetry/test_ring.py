@@ -214,6 +214,17 @@ def test_any_state_file_is_survived():
 
 
 @in_scratch
+def test_a_position_behind_the_end_of_the_file_is_the_end():
+    write("backlog.0", bytes(records(0, 3)))
+    write("backlog.1", bytes(records(3, 2)))
+    write("backlog.state", b"\0\0\0\0\xff\xff")
+    queue = Ring(quiet)
+    assert queue.count == 2
+    assert drain(queue) == [3, 4]
+    assert queue.dropped == 0
+
+
+@in_scratch
 def test_a_state_file_that_is_too_long_is_told():
     lines = []
     write("backlog.state", bytes(9000))
@@ -288,3 +299,18 @@ def test_without_a_file_system_there_is_nothing_and_it_is_told():
         assert queue.front() is None
         assert queue.count == 0
     assert len(lines) == 1
+
+
+@in_scratch
+def test_a_file_whose_size_is_unknown_hides_no_number_that_is_in_use():
+    for number in (3, 4):
+        write("backlog.%d" % number, bytes(records(number, 1)))
+
+    class Os(Refusing):
+        listdir = staticmethod(lambda: ["backlog.4", "backlog.3"])
+        stat = staticmethod(lambda name: os.stat(name) if name == "backlog.4" else refuse())
+
+    with Patched(ring, os=Os):
+        queue = Ring(lambda text: None)
+    queue.append(records(5, 1))
+    assert sorted(os.listdir(".")) == ["backlog.3", "backlog.4", "backlog.5"]
