@@ -18,10 +18,17 @@ Packet = namedtuple("Packet", "header kind body raw")
 
 
 class ScriptedBroker:
-    """Listens on 127.0.0.1; `accept()` gives one connection at a time."""
+    """Listens on 127.0.0.1; `accept()` gives one connection at a time.
 
-    def __init__(self, port=0):
+    narrow: small segments and buffers, so that the node's writes soon find no room; on loopback
+    some megabytes fit in otherwise.
+    """
+
+    def __init__(self, port=0, narrow=False):
         self._socket = socket.socket()
+        if narrow:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self._socket.listen(8)
