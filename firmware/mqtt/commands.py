@@ -21,6 +21,18 @@ class Refused(Exception):
     """A command that is not executed. args: error code, message."""
 
 
+class Job:
+    """A command that has passed all checks; `digest` is the hash of its request id."""
+
+    def __init__(self, kind, handler, response, request_id, digest, run):
+        self.kind = kind
+        self.handler = handler
+        self.response = response
+        self.request_id = request_id
+        self.digest = digest
+        self.run = run
+
+
 class Commands:
     """Checks, executes and answers what arrives on `command/+`.
 
@@ -46,8 +58,7 @@ class Commands:
         self._log = log
         self._answers = []  # (request id, payload) of the last executed, if it was short
         self._overloaded_ms = None
-        self._job = None  # one deferred command: (handler, response topic, request id, callable)
-        self.refused = 0
+        self._job = None  # one deferred command that waits for the foreground
 
     def receive(self, topic, payload, retained, size):
         """Take one message; `payload` is None where `size` bytes were too many.
@@ -62,9 +73,11 @@ class Commands:
             if self._outbox.full:
                 self._overloaded(response)
                 return
-            job = self._handle(kind, response, payload, retained, size)
-            if job:
-                self._run(response, job[0], job[1])
+            job = self._check(kind, response, payload, retained, size)
+            if job and job.handler.deferred:
+                self._job = job
+            elif job:
+                self._run(job)
         except Exception as e:
             self._log("command: internal error: %r" % e)
 
@@ -73,23 +86,25 @@ class Commands:
         job = self._job
         if job is None or self._outbox.full:  # no room yet for its answer
             return
-        handler, response, request_id, run = job
-        self._run(response, request_id, run)
-        self._job = job = run = None
+        self._run(job)
+        self._job = None
+        handler = job.handler
+        job = None  # its code is dropped next
         handler.done()
 
     # The five rules, in this order (design 4)
 
-    def _handle(self, kind, response, payload, retained, size):
-        # What is to be done at once: (request id, callable), or None. The caller does it: this
-        # frame is a large one, and what a relay does goes deep.
+    def _check(self, kind, response, payload, retained, size):
+        # The Job, or None if it was answered here. The caller runs it: this frame is a large one,
+        # and what a relay does goes deep.
         request_id = None
         try:
             command = _parse(payload, size)
             request_id = _request_id(command)
             handler = self.handlers.get(kind)
             if handler is None:
-                raise Refused("bad_request", "there is no command/%s" % kind[:32])
+                code = "unsupported" if kind == "ota" else "bad_request"
+                raise Refused(code, "this firmware has no command/%s" % kind[:32])
             action = command.get("action")
             if not isinstance(action, str):
                 raise Refused("bad_request", "action must be a text")
@@ -98,7 +113,8 @@ class Commands:
             if retained:
                 raise Refused("retained", "a retained command is never executed: clear it with "
                                           "an empty retained message")
-            if self._repeat(request_id, response, handler):
+            digest = None if request_id is None else sha256(request_id.encode()).digest()[:6]
+            if digest and self._repeat(request_id, digest, response, handler):
                 return None
             if age_s is None:
                 if not self._session.settled:
@@ -115,13 +131,10 @@ class Commands:
             error = Refused("internal_error", repr(e))
             self._refuse(kind, response, payload, request_id, error)
             return None
-        if request_id is not None:
+        if digest:
             # Before it acts: a reset in between must not make it act again.
-            self._retained.add_id(_hash(request_id))
-        if handler.deferred:
-            self._job = (handler, response, request_id, run)
-            return None
-        return request_id, run
+            self._retained.add_id(digest)
+        return Job(kind, handler, response, request_id, digest, run)
 
     def _age_s(self, command):
         # Age by the command's own timestamp; None if it has none or we have no time of day.
@@ -141,14 +154,14 @@ class Commands:
             raise Refused("bad_request", "timestamp is %d s in the future" % (sent_s - now_s))
         return now_s - sent_s
 
-    def _repeat(self, request_id, response, handler):
-        if request_id is None:
-            return False
+    def _repeat(self, request_id, digest, response, handler):
+        if self._job and self._job.request_id == request_id:
+            return True  # its answer is on the way
         for known, payload in self._answers:
             if known == request_id:
                 self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
                 return True
-        if self._retained.seen(_hash(request_id)):
+        if self._retained.seen(digest):
             body = '"status": "success", "result": %s, "duplicate": true'
             self._respond(response, request_id, body % json.dumps(handler.state()))
             return True
@@ -156,33 +169,31 @@ class Commands:
 
     # Acting and answering
 
-    def _run(self, response, request_id, run):
+    def _run(self, job):
         try:
-            body = '"status": "success", "result": %s' % json.dumps(run())
+            body = '"status": "success", "result": %s' % json.dumps(job.run())
         except Refused as e:
-            if request_id is not None:
-                self._retained.forget_id(_hash(request_id))  # nothing happened: it may come again
-            self._refuse("", response, b"", request_id, e)
+            if job.digest:
+                self._retained.forget_id(job.digest)  # nothing happened: it may come again
+            self._refuse(job.kind, job.response, b"", job.request_id, e)
             return
         except Exception as e:
-            self._log("command: internal error: %r" % e)
+            self._log("command/%s: internal error: %r" % (job.kind, e))
             body = _error("internal_error", repr(e))
-        payload = self._respond(response, request_id, body)
-        if request_id is not None and len(payload) <= ANSWER_BYTES:
+        payload = self._respond(job.response, job.request_id, body)
+        if job.digest and len(payload) <= ANSWER_BYTES:
             if len(self._answers) == ANSWERS:
                 del self._answers[0]
-            self._answers.append((request_id, payload))
+            self._answers.append((job.request_id, payload))
 
     def _refuse(self, kind, response, payload, request_id, refused):
         code, message = refused.args
-        self.refused += 1
         shown = "" if not payload else ": " + repr(bytes(payload[:60]))
         self._log("command/%s: %s: %s%s" % (kind[:32], code, message, shown))
         self._respond(response, request_id, _error(code, message))
 
     def _overloaded(self, response):
         now_ms = ticks_ms()
-        self.refused += 1
         since = self._overloaded_ms
         if since is None or ticks_diff(now_ms, since) >= OVERLOADED_MS:
             self._overloaded_ms = now_ms
@@ -238,10 +249,6 @@ def _request_id(command):
     if len(json.dumps(request_id).encode()) > 4 * REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
-
-
-def _hash(request_id):
-    return sha256(request_id.encode()).digest()[:6]
 
 
 def _error(code, message):

@@ -56,8 +56,8 @@ class Backlog:
     A record has the plain mean of the power of its minute's good readings (they come at a steady
     pace), the energy at the last of them, whose second is its time, and the quality. Its time is
     UTC, or the uptime while UTC is unknown. Then it is dated once UTC is known: also after a
-    restart, if this boot has come to know it; else it is dropped. Between two outages, and
-    within one, times only rise, and none is a second in which live values may have been sent.
+    restart, if this boot has come to know it; else it is dropped. Within an outage times only
+    rise, and none is of a second in which live values may have been sent.
 
     dropped: records lost because there was no room, no time of day, or no readable file.
     """

@@ -1,5 +1,5 @@
 # What is worth sending: a metric that left its deadband, or whose heartbeat is due.
-from time import ticks_diff
+from time import ticks_add, ticks_diff
 
 # (metric, unit, attribute of a reading, decimals, setting with the deadband)
 _METRICS = (
@@ -30,30 +30,32 @@ class Metric:
             self._most = settings["power_deadband_max_w"]
         heartbeat_s = settings["power_heartbeat_s" if name == "power" else "heartbeat_s"]
         self._heartbeat_ms = heartbeat_s * 1000
-        self._sent = None  # value of the last report; None: report the next one in any case
-        self._sent_ms = 0
+        # A value at or beyond these two leaves the deadband; None: report the next one in any case
+        self._low = self._high = None
+        self._due_ms = 0
         self._good = self._polls = 0  # the sampler's counts at the last report
 
     def force(self):
         """Report the next value, whatever it is."""
-        self._sent = None
+        self._low = None
 
     def due(self, value, now_ms):
         """Whether `value` must be reported now."""
-        sent = self._sent
-        if sent is None or ticks_diff(now_ms, self._sent_ms) >= self._heartbeat_ms:
+        low = self._low
+        if low is None or value <= low or value >= self._high:
             return True
-        deadband = self._deadband
-        if self._percent is not None:
-            deadband = max(deadband, min(abs(sent) * self._percent / 100, self._most))
-        return abs(value - sent) >= deadband
+        return ticks_diff(now_ms, self._due_ms) >= 0
 
     def report(self, value, now_ms, good, polls, stamp):
         """The payload for `value`; quality is the share of good reads since the last report."""
+        deadband = self._deadband
+        if self._percent is not None:
+            deadband = max(deadband, min(abs(value) * self._percent / 100, self._most))
+        self._low = value - deadband
+        self._high = value + deadband
+        self._due_ms = ticks_add(now_ms, self._heartbeat_ms)
         reads = polls - self._polls
         quality = 100 * (good - self._good) // reads if reads else 100
-        self._sent = value
-        self._sent_ms = now_ms
         self._good = good
         self._polls = polls
         return (self._payload % (value, quality, stamp)).encode()
@@ -83,19 +85,20 @@ class Reporter:
         """Take a reading; good, polls: the sampler's running counts of reads."""
         for metric in self._metrics:
             value = getattr(reading, metric.attribute)
-            if value is not None:
-                self._offer(metric, value, now_ms, good, polls)
+            if value is not None and metric.due(value, now_ms):
+                self._put(metric, value, now_ms, good, polls)
         if self._apparent and reading.voltage_v is not None and reading.current_a is not None:
             value = reading.voltage_v * reading.current_a
-            self._offer(self._apparent, value, now_ms, good, polls)
+            if self._apparent.due(value, now_ms):
+                self._put(self._apparent, value, now_ms, good, polls)
 
     def temperature(self, value_c, now_ms):
         """Take a temperature in °C."""
-        self._offer(self._temperature, value_c, now_ms, 0, 0)
+        if self._temperature.due(value_c, now_ms):
+            self._put(self._temperature, value_c, now_ms, 0, 0)
 
-    def _offer(self, metric, value, now_ms, good, polls):
-        if metric.due(value, now_ms):
-            stamp = self._clock.timestamp()
-            stamp = ', "timestamp": "%s"' % stamp if stamp else ""
-            payload = metric.report(value, now_ms, good, polls, stamp)
-            self._outbox.put_telemetry(metric.topic, payload)
+    def _put(self, metric, value, now_ms, good, polls):
+        stamp = self._clock.timestamp()
+        stamp = ', "timestamp": "%s"' % stamp if stamp else ""
+        payload = metric.report(value, now_ms, good, polls, stamp)
+        self._outbox.put_telemetry(metric.topic, payload)

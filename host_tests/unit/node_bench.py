@@ -15,8 +15,10 @@ class Rhythm:
     def __init__(self, ticks):
         self._ticks = ticks
         self.waits = 0
+        self.beats = 0
 
     def beat(self):
+        self.beats += 1
         return 10
 
     def wait(self, ms):

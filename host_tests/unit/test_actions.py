@@ -46,6 +46,11 @@ def message(handler, action, **arguments):
     return raised(Refused, handler.prepare, action, arguments).args[1]
 
 
+def test_relays_and_led_are_switched_at_once_not_by_the_foreground():
+    assert RelayActions.deferred is False
+    assert LedActions.deferred is False
+
+
 # relay
 
 

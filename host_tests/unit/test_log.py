@@ -76,7 +76,7 @@ def test_the_next_offset_is_the_number_of_the_next_line():
 
 
 def test_a_page_holds_as_many_lines_as_fit():
-    # Ten characters, two quotes, comma and space each; the brackets take the place of the last two.
+    # Ten characters, two quotes, comma and space each; the brackets stand for the last two.
     log = filled(10)
     assert len(log.page(0, 140)[0]) == 10
     assert len(log.page(0, 139)[0]) == 9

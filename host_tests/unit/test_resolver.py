@@ -75,7 +75,8 @@ def test_the_query_is_these_bytes():
 def test_what_is_no_host_name_is_refused():
     for host in ("", ".", "a..b", ".a", "x" * 64, "a." + "x" * 64 + ".b", "\u20ac" * 22):
         assert raised(DnsError, question, host, b"\0\0"), host
-    question("x" * 63, b"\0\0")
+    for host in ("x" * 63, "a", "a.b.c"):
+        assert question(host, b"\0\0")[12:-4] == name(host)
 
 
 def test_addresses_are_told_from_names():
@@ -164,6 +165,21 @@ def test_a_name_without_address():
 
 def test_a_query_is_no_answer():
     assert refusal(ASKED)
+    assert refusal(answer(a_record(), flags=b"\x01\x00"))
+
+
+def test_an_answer_to_none_or_two_questions():
+    whole = answer(a_record())
+    for count in (0, 2):
+        assert refusal(whole[:5] + bytes([count]) + whole[6:])
+
+
+def test_a_pointer_beyond_the_first_256_bytes():
+    # 12 + 20 bytes up to the first record, 12 + 300 for it, 12 up to the data of the alias.
+    alias = cname(THE_NAME, name("other.host"))
+    data = answer(record(THE_NAME, 46, bytes(300)), alias, a_record(b"\xc1\x64"))
+    assert data[0x164:0x164 + 12] == name("other.host")
+    assert parse_answer(data, ASKED) == "10.1.2.3"
 
 
 def test_an_answer_to_another_question():

@@ -233,6 +233,14 @@ def test_a_silent_server_gives_way_to_the_next_after_3_seconds():
     assert bench.net.made[1].peer == ("192.0.2.123", 1123)
 
 
+def test_servers_are_asked_in_their_order():
+    bench = Bench(["one.example", "two.example", "three.example"])
+    bench.resolver.result = DnsError(errno.ENOENT, "no")
+    bench.run(8)
+    assert bench.resolver.asked[:4] == [
+        "one.example", "two.example", "three.example", "one.example"]
+
+
 def test_a_bad_answer_gives_way_to_the_next_server_and_sets_nothing():
     for changes in ({"stratum": 0}, {"nonce": bytes(8)}, {"seconds": 0}, {"first": 0xE4}):
         bench = Bench()

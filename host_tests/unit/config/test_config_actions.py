@@ -1,6 +1,7 @@
 """`command/config`: what it takes, and that long answers come whole, in pages that fit."""
 
 import json
+import sys
 
 from firmware.actions import ConfigActions
 from firmware.config import schema
@@ -179,6 +180,12 @@ def test_log_gives_every_line_once():
     assert bench.send("log", offset=60)["result"] == {"lines": [], "next": None}
 
 
+def test_log_begins_with_the_first_line():
+    bench = Bench()
+    bench.log("first")
+    assert bench.send("log")["result"] == {"lines": ["2026-01-01T00:00:00Z first"], "next": None}
+
+
 def test_log_gives_every_line_whatever_is_in_it():
     bench = Bench()
     for text in ("\x01" * 300, "\r\n\t" * 100, '"' * 300, "\\" * 300, "\U0001f600" * 100,
@@ -196,6 +203,14 @@ def test_log_refuses_wrong_offsets():
     bench = Bench()
     for offset in (-1, 1.0, "0", True, 1 << 40):
         assert bench.error("log", offset=offset) == "bad_request", offset
+
+
+def test_the_code_is_loaded_for_a_command_and_dropped_again():
+    bench = Bench()
+    bench.send("refresh")
+    for module in ("firmware.config.actions", "firmware.config.schema"):
+        assert module not in sys.modules
+    assert ConfigActions.deferred is True  # loading takes time
 
 
 def test_refresh_and_restart_ask_the_node():

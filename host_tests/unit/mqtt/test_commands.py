@@ -152,8 +152,12 @@ def test_unknown_keys_are_ignored():
 
 def test_an_unknown_kind_of_command_is_a_bad_request():
     bench = Bench()
-    for kind in ("dance", "ota", "relay2", "Relay", ""):
+    for kind in ("dance", "relay2", "Relay", ""):
         assert code(bench.send({"action": "on"}, kind)) == "bad_request", kind
+
+
+def test_updates_are_not_supported_yet():
+    assert code(Bench().send({"action": "status"}, "ota")) == "unsupported"
 
 
 def test_a_wrong_timestamp_is_named():

@@ -24,6 +24,7 @@ def test_connack_codes():
         found, detail = explain(MQTTException(code), "mqtt", False)
         assert found == wanted, code
         assert "CONNACK %d" % code in detail
+        assert ("unknown" in detail) == (code > 5)
 
 
 def test_a_refused_subscription():

@@ -162,6 +162,19 @@ def test_why_it_failed_outlives_the_next_try():
     assert bench.wifi.trouble() == "home: wrong password"
 
 
+def test_why_it_failed_does_not_outlive_a_success():
+    bench = Bench()
+    bench.service()
+    bench.wlan.state = WRONG_PASSWORD
+    bench.service()
+    bench.wlan.joined = True
+    bench.service()
+    bench.wlan.joined = False
+    bench.wlan.state = CONNECTING
+    bench.service()
+    assert bench.wifi.trouble() == "home: still trying"
+
+
 def test_a_status_without_a_name_is_told_as_its_number():
     bench = Bench()
     bench.service()
