@@ -67,7 +67,7 @@ class Node:
                 self._chores(now_ms)
             if self._session.online:
                 self._serve(now_ms)
-            elif self._joined and self._session.due(now_ms):
+            elif self._session.due(now_ms) and self._joined:
                 gc.collect()
                 self._session.connect()
             else:

@@ -7,22 +7,23 @@ MAX_MS = 60000
 class Backoff:
     """1, 2, 4 ... 60 s, each times 0.8 to 1.0 so that nodes do not come back in step.
 
-    It starts again only after a session that lasted `stable_ms`: a broker that takes a node in
+    It is to be started again only after a session that has lasted: a broker that takes a node in
     and throws it out at once would otherwise be hammered.
     """
 
-    def __init__(self, min_ms, stable_ms, randbits):
+    def __init__(self, min_ms, randbits):
         self._min_ms = min_ms
-        self._stable_ms = stable_ms
         self._randbits = randbits
         self._failures = 0
         self._due_ms = None  # ticks of the next attempt; None: now
         self.delay_ms = 0
 
-    def failed(self, now_ms, online_ms=0, refused=False):
-        """An attempt failed, or a session ended after `online_ms`; sets `delay_ms`."""
-        if online_ms >= self._stable_ms:
-            self._failures = 0
+    def restart(self):
+        """Begin with the shortest delay again."""
+        self._failures = 0
+
+    def failed(self, now_ms, refused=False):
+        """An attempt failed, or a session ended; sets `delay_ms`."""
         delay_ms = min(self._min_ms << min(self._failures, 16), MAX_MS)
         self._failures += 1
         if refused:

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 class Job:
-    """A command that has passed all checks; `digest` is the hash of its request id."""
+    """A command that has passed all checks; `digest` is the hash that it is known by."""
 
     def __init__(self, kind, handler, response, request_id, digest, run):
         self.kind = kind
@@ -60,7 +60,7 @@ class Commands:
         self._overloaded_ms = None
         self._job = None  # one deferred command that waits for the foreground
 
-    def receive(self, topic, payload, retained, size):
+    def receive(self, topic, payload, retained, again, size):
         """Take one message; `payload` is None where `size` bytes were too many.
 
         Never raises: an exception here would leave umqtt in the middle of a packet.
@@ -73,7 +73,7 @@ class Commands:
             if self._outbox.full:
                 self._overloaded(response)
                 return
-            job = self._check(kind, response, payload, retained, size)
+            job = self._check(kind, response, payload, retained, again, size)
             if job and job.handler.deferred:
                 self._job = job
             elif job:
@@ -94,7 +94,7 @@ class Commands:
 
     # The five rules, in this order (design 4)
 
-    def _check(self, kind, response, payload, retained, size):
+    def _check(self, kind, response, payload, retained, again, size):
         # The Job, or None if it was answered here. The caller runs it: this frame is a large one,
         # and what a relay does goes deep.
         request_id = None
@@ -113,8 +113,12 @@ class Commands:
             if retained:
                 raise Refused("retained", "a retained command is never executed: clear it with "
                                           "an empty retained message")
-            digest = None if request_id is None else sha256(request_id.encode()).digest()[:6]
-            if digest and self._repeat(request_id, digest, response, handler):
+            # Without an id the payload stands for it, but only where the broker itself says that
+            # it sends it again: two equal ones may well be meant.
+            named = payload if request_id is None else request_id.encode()
+            digest = sha256(named).digest()[:6]
+            if (again or request_id is not None) \
+                    and self._repeat(request_id, digest, response, handler):
                 return None
             if age_s is None:
                 if not self._session.settled:
@@ -131,9 +135,8 @@ class Commands:
             error = Refused("internal_error", repr(e))
             self._refuse(kind, response, payload, request_id, error)
             return None
-        if digest:
-            # Before it acts: a reset in between must not make it act again.
-            self._retained.add_id(digest)
+        # Before it acts: a reset in between must not make it act again.
+        self._retained.add_id(digest)
         return Job(kind, handler, response, request_id, digest, run)
 
     def _age_s(self, command):
@@ -155,7 +158,7 @@ class Commands:
         return now_s - sent_s
 
     def _repeat(self, request_id, digest, response, handler):
-        if self._job and self._job.request_id == request_id:
+        if self._job and self._job.digest == digest:
             return True  # its answer is on the way
         for known, payload in self._answers:
             if known == request_id:
@@ -173,15 +176,14 @@ class Commands:
         try:
             body = '"status": "success", "result": %s' % json.dumps(job.run())
         except Refused as e:
-            if job.digest:
-                self._retained.forget_id(job.digest)  # nothing happened: it may come again
+            self._retained.forget_id(job.digest)  # nothing happened: it may come again
             self._refuse(job.kind, job.response, b"", job.request_id, e)
             return
         except Exception as e:
             self._log("command/%s: internal error: %r" % (job.kind, e))
             body = _error("internal_error", repr(e))
         payload = self._respond(job.response, job.request_id, body)
-        if job.digest and len(payload) <= ANSWER_BYTES:
+        if job.request_id is not None and len(payload) <= ANSWER_BYTES:
             if len(self._answers) == ANSWERS:
                 del self._answers[0]
             self._answers.append((job.request_id, payload))

@@ -27,8 +27,9 @@ class Session(robust.MQTTClient):
     stream: the `Stream` that carries it; topics: `Topics`; settings: dict with `broker_host
     broker_port broker_user broker_password keepalive_s backoff_min_ms stable_s`.
     Two hooks, to be set before the first call:
-    on_command(topic, payload, retained, size) is called inside the umqtt callback: it must not
-    publish and must not raise; payload is None where `size` bytes were too many.
+    on_command(topic, payload, retained, again, size) is called inside the umqtt callback: it
+    must not publish and must not raise; payload is None where `size` bytes were too many, `again`
+    is the DUP flag: the broker has sent it before, and had no acknowledgement.
     on_event(event, reason, detail) hears `connecting`, `connected`, `disconnected`, `error`.
     """
 
@@ -48,15 +49,17 @@ class Session(robust.MQTTClient):
         self.prefix = topics.prefix
         self.on_command = self.on_event = None
         self._keepalive_ms = settings["keepalive_s"] * 1000
-        self._backoff = Backoff(settings["backoff_min_ms"], settings["stable_s"] * 1000,
-                                random.getrandbits)
+        self._stable_ms = settings["stable_s"] * 1000
+        self._backoff = Backoff(settings["backoff_min_ms"], random.getrandbits)
         # "offline" → `connect` → "connecting" → subscribed → "online"
         # any error, from either → "offline" until the back-off has passed
         self.state = "offline"
         self.connects = 0
         self.settled = True  # False: commands that come now may have been queued for long
         self._since_ms = ticks_ms()  # of the state "online", or of its end
-        self._lost_before = False
+        # Two that ticks cannot tell for ever (they wrap), so they are noted when they become true:
+        self._stable = False  # online for long enough to start the back-off again
+        self._long_away = True  # offline for so long that queued commands may be stale
         self._pinged_ms = None  # a ping is on its way since
         self._pongs = 0  # of the stream, as last looked at
         self._commands = 0  # since that ping
@@ -75,7 +78,9 @@ class Session(robust.MQTTClient):
         return self._stream.bytes_sent
 
     def due(self, now_ms):
-        """Whether `connect` may be tried now."""
+        """Whether `connect` may be tried now; to be asked often."""
+        if self.state == "offline" and ticks_diff(now_ms, self._since_ms) >= RESUMED_MS:
+            self._long_away = True
         return self.state == "offline" and self._backoff.due(now_ms)
 
     # What robust calls, made to return
@@ -94,13 +99,12 @@ class Session(robust.MQTTClient):
         """One attempt: connect, with the will set, and subscribe to our commands."""
         self.state = "connecting"
         self.on_event("connecting", None, None)
-        away_ms = ticks_diff(ticks_ms(), self._since_ms) if self._lost_before else RESUMED_MS
         self._stream.begin(CONNECT_MS, SUBACK)
         self.sock = None
         self._wrap_pid()
         try:
             resumed = super().connect(clean_session)
-            self.settled = not resumed or away_ms < RESUMED_MS
+            self.settled = not (resumed and self._long_away)
             self._pinged_ms = None
             super().subscribe(self.topics.commands, 1)
         except Exception as e:
@@ -108,6 +112,7 @@ class Session(robust.MQTTClient):
         self.state = "online"
         self.connects += 1
         self._since_ms = ticks_ms()
+        self._stable = False
         self.on_event("connected", None, "session resumed" if resumed else "new session")
         if not self.settled:
             self.ping()
@@ -150,6 +155,8 @@ class Session(robust.MQTTClient):
 
     def keep_alive(self, now_ms):
         """Ping a silent broker; give up a dead one, whatever TCP says."""
+        if not self._stable and ticks_diff(now_ms, self._since_ms) >= self._stable_ms:
+            self._stable = True
         if self._pongs != self._stream.pongs:
             self._pongs = self._stream.pongs
             self._ponged()
@@ -202,11 +209,12 @@ class Session(robust.MQTTClient):
 
     def _received(self, topic, payload):
         self._commands += 1
-        retained = bool(self._stream.header & 1)
+        header = self._stream.header
+        retained, again = bool(header & 1), bool(header & 8)
         if payload is OVERSIZE:
-            self.on_command(topic, None, retained, self._stream.oversize)
+            self.on_command(topic, None, retained, again, self._stream.oversize)
         else:
-            self.on_command(topic, payload, retained, len(payload))
+            self.on_command(topic, payload, retained, again, len(payload))
 
     def _ponged(self):
         # After a long absence the broker delivers its queue in windows (Mosquitto: 20), each
@@ -253,11 +261,12 @@ class Session(robust.MQTTClient):
             reason, detail = self._explain(error)
         self._stream.abandon()
         self.state = "offline"
-        online_ms = ticks_diff(now_ms, self._since_ms) if was_online else 0
         if was_online:
+            if self._stable or ticks_diff(now_ms, self._since_ms) >= self._stable_ms:
+                self._backoff.restart()
             self._since_ms = now_ms
-            self._lost_before = True
-        self._backoff.failed(now_ms, online_ms, reason in _REFUSED)
+            self._long_away = False
+        self._backoff.failed(now_ms, reason in _REFUSED)
         ondemand.drop("mqtt.reasons")
         self.on_event("disconnected" if was_online else "error", reason, detail)
         raise LinkDown()

@@ -33,6 +33,7 @@ class Metric:
         # A value at or beyond these two leaves the deadband; None: report the next one in any case
         self._low = self._high = None
         self._due_ms = 0
+        self.stamp = None  # timestamp of the last report
         self._good = self._polls = 0  # the sampler's counts at the last report
 
     def force(self):
@@ -48,6 +49,7 @@ class Metric:
 
     def report(self, value, now_ms, good, polls, stamp):
         """The payload for `value`; quality is the share of good reads since the last report."""
+        self.stamp = stamp
         deadband = self._deadband
         if self._percent is not None:
             deadband = max(deadband, min(abs(value) * self._percent / 100, self._most))
@@ -58,6 +60,7 @@ class Metric:
         quality = 100 * (good - self._good) // reads if reads else 100
         self._good = good
         self._polls = polls
+        stamp = ', "timestamp": "%s"' % stamp if stamp else ""
         return (self._payload % (value, quality, stamp)).encode()
 
 
@@ -99,6 +102,7 @@ class Reporter:
 
     def _put(self, metric, value, now_ms, good, polls):
         stamp = self._clock.timestamp()
-        stamp = ', "timestamp": "%s"' % stamp if stamp else ""
+        if stamp and stamp == metric.stamp:
+            return  # never two values for one second: the next sample tells
         payload = metric.report(value, now_ms, good, polls, stamp)
         self._outbox.put_telemetry(metric.topic, payload)

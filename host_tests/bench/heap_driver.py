@@ -57,9 +57,9 @@ class Driver:
         while self._outbox.next():
             self._node.step()
 
-    def _count(self, topic, payload, retained, size):
+    def _count(self, topic, payload, retained, again, size):
         self.received += 1
-        self._receive(topic, payload, retained, size)
+        self._receive(topic, payload, retained, again, size)
 
 
 def run(own_bytes):

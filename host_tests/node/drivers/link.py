@@ -89,7 +89,7 @@ class Link(node.Node):
     def _tick(self, now_ms):
         self._ticks += 1
 
-    def _received(self, topic, payload, retained, size):
+    def _received(self, topic, payload, retained, again, size):
         self._tell(
             command=str(hexlify(topic), "ascii"),
             payload=None if payload is None else str(hexlify(payload), "ascii"),

@@ -64,7 +64,7 @@ class Bench:
         arguments["request_id"] = request_id
         payload = Json.dumps(arguments).encode()
         with Patched(commands, json=Json):
-            self.commands.receive(TOPIC, payload, False, len(payload))
+            self.commands.receive(TOPIC, payload, False, False, len(payload))
             self.commands.work()
         found = self.outbox.next()
         self.outbox.sent(found)

@@ -93,13 +93,13 @@ class Bench:
         self.commands = Commands(self.topics, self.outbox, self.clock, Retained(self.memory),
                                  handlers, self.session, self.log)
 
-    def receive(self, payload, kind="relay", retained=False):
+    def receive(self, payload, kind="relay", retained=False, again=False):
         if isinstance(payload, dict):
             payload = Json.dumps(payload)
         if isinstance(payload, str):
             payload = payload.encode()
         topic = PREFIX + b"command/" + kind.encode()
-        self.commands.receive(topic, payload, retained, len(payload))
+        self.commands.receive(topic, payload, retained, again, len(payload))
 
     def answers(self):
         """Everything in the outbox, as parsed JSON; it is empty then."""
@@ -113,9 +113,9 @@ class Bench:
             self.outbox.sent(message)
         return found
 
-    def send(self, payload, kind="relay", retained=False):
+    def send(self, payload, kind="relay", retained=False, again=False):
         """Send one command, let the foreground work, return its one answer."""
-        self.receive(payload, kind, retained)
+        self.receive(payload, kind, retained, again)
         self.commands.work()
         answers = self.answers()
         assert len(answers) == 1, answers

@@ -8,8 +8,8 @@ from host_tests.unit.fakes import BEFORE_WRAP
 WANTED_MS = (1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000)
 
 
-def backoff(random=255, min_ms=1000, stable_ms=30000):
-    return Backoff(min_ms, stable_ms, lambda bits: random & ((1 << bits) - 1))
+def backoff(random=255, min_ms=1000):
+    return Backoff(min_ms, lambda bits: random & ((1 << bits) - 1))
 
 
 def delays(b, count, **how):
@@ -66,30 +66,11 @@ def test_due_when_the_delay_has_passed_also_when_ticks_start_over():
     assert b.due(ticks_add(BEFORE_WRAP, 500000))
 
 
-def test_a_stable_session_makes_it_start_again():
+def test_restart_begins_with_the_shortest_delay():
     b = backoff(51)
     assert delays(b, 5) == [1000, 2000, 4000, 8000, 16000]
-    b.failed(0, 30000)
-    assert b.delay_ms == 1000
-    assert delays(b, 2) == [2000, 4000]
-
-
-def test_a_session_that_ends_at_once_does_not():
-    b = backoff(51)
-    delays(b, 4)
-    b.failed(0, 29999)
-    assert b.delay_ms == 16000
-    b.failed(0, 1)
-    assert b.delay_ms == 32000
-
-
-def test_how_long_is_stable_is_a_setting():
-    b = backoff(51, stable_ms=0)
-    assert delays(b, 3) == [1000, 1000, 1000]
-    b = backoff(51, stable_ms=5000)
-    delays(b, 3)
-    b.failed(0, 5000)
-    assert b.delay_ms == 1000
+    b.restart()
+    assert delays(b, 3) == [1000, 2000, 4000]
 
 
 def test_a_wrong_password_waits_a_minute_from_the_start():

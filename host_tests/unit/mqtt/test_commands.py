@@ -58,7 +58,7 @@ def test_an_empty_payload_and_foreign_topics_are_ignored():
     bench.receive(b"")
     bench.receive(b"", retained=True)
     for topic in (PREFIX + b"status/relay", b"homesync/h/nodes/other/command/relay", b""):
-        bench.commands.receive(topic, b'{"action": "on"}', False, 16)
+        bench.commands.receive(topic, b'{"action": "on"}', False, False, 16)
     assert bench.answers() == []
     assert bench.relay.done_actions == []
 
@@ -88,7 +88,7 @@ def test_what_is_no_json_object_is_malformed():
 
 def test_a_payload_that_was_too_large_is_told_with_its_size():
     bench = Bench()
-    bench.commands.receive(PREFIX + b"command/relay", None, False, 20480)
+    bench.commands.receive(PREFIX + b"command/relay", None, False, False, 20480)
     answer = bench.answers()[0]
     assert code(answer) == "too_large"
     assert "20480" in answer["error"]["message"]
@@ -156,6 +156,24 @@ def test_an_unknown_kind_of_command_is_a_bad_request():
         assert code(bench.send({"action": "on"}, kind)) == "bad_request", kind
 
 
+def test_without_an_id_only_the_brokers_own_repetition_is_a_repetition():
+    # Its PUBACK was lost, so the broker sends it again, with DUP set.
+    bench = Bench()
+    switch = {"action": "on"}
+    assert code(bench.send(switch)) == "done"
+    answer = bench.send(switch, again=True)
+    assert answer["duplicate"] is True
+    assert len(bench.relay.done_actions) == 1
+    assert code(bench.send(switch)) == "done"
+    assert len(bench.relay.done_actions) == 2
+
+
+def test_a_repetition_of_what_never_arrived_is_executed():
+    bench = Bench()
+    assert code(bench.send({"action": "on"}, again=True)) == "done"
+    assert code(bench.send({"action": "on", "request_id": "r1"}, again=True)) == "done"
+
+
 def test_updates_are_not_supported_yet():
     assert code(Bench().send({"action": "status"}, "ota")) == "unsupported"
 
@@ -196,8 +214,8 @@ def test_after_anything_wrong_the_next_command_is_executed():
 
 def test_receive_never_raises():
     bench = Bench()
-    bench.commands.receive(PREFIX + b"command/\xff\xfe", b'{"action": "on"}', False, 16)
-    bench.commands.receive(PREFIX + b"command/relay", None, True, 1 << 28)
+    bench.commands.receive(PREFIX + b"command/\xff\xfe", b'{"action": "on"}', False, False, 16)
+    bench.commands.receive(PREFIX + b"command/relay", None, True, False, 1 << 28)
     assert bench.relay.done_actions == []
 
 

@@ -30,10 +30,15 @@ class Bench:
         values.update(settings)
         self.reporter = Reporter(self.outbox, self.clock, values)
         self.now_ms = BEFORE_WRAP
+        self.start_s = self.clock.unix_s - 1  # the first sample comes after a second
+        self.waited_ms = 0
         self.good = self.polls = 0
 
     def wait(self, seconds):
         self.now_ms = ticks_add(self.now_ms, round(1000 * seconds))
+        self.waited_ms += round(1000 * seconds)
+        if self.clock.unix_s is not None:
+            self.clock.unix_s = self.start_s + self.waited_ms // 1000
 
     def miss(self, polls=1):
         self.polls += polls
@@ -75,7 +80,7 @@ def test_every_metric_byte_by_byte():
     bench.sample(power=1250.46, voltage=230.14, current=5.4321, energy=123456, power_factor=0.987,
                  frequency=49.98)
     metrics = bench.last
-    bench.temperature(41.27)
+    bench.temperature(41.27, after_s=0)
     assert metrics + bench.last == [
         (("telemetry/" + topic).encode(), ('{"value": %s, "unit": "%s", "quality": 100, %s}' % (
             value, unit, STAMP)).encode())
@@ -85,6 +90,22 @@ def test_every_metric_byte_by_byte():
             ("apparent_power", "1250.1", "VA"), ("temperature", "41.3", "\u00b0C"),
         )
     ]
+
+
+def test_never_two_values_of_a_metric_for_one_second():
+    # Samples come every 1,000 ms, give or take a tick: two may fall into one second of UTC.
+    bench = Bench()
+    assert bench.sample(power=100.0, voltage=230.0) == ["power", "voltage"]
+    assert bench.sample(after_s=0.99, power=200.0) == []
+    assert bench.sample(after_s=0.99, power=300.0) == ["power"]
+    assert b'"value": 300.0, ' in bench.last[0][1]
+
+
+def test_without_a_time_of_day_every_sample_may_be_told():
+    bench = Bench()
+    bench.clock.unix_s = None
+    assert bench.sample(power=100.0) == ["power"]
+    assert bench.sample(after_s=0.2, power=200.0) == ["power"]
 
 
 def test_without_a_time_of_day_there_is_no_timestamp():
@@ -322,6 +343,8 @@ def test_quality_at_the_start_tells_of_the_reads_before_the_first_good_one():
 def test_what_was_not_yet_sent_is_replaced_by_the_newest_value():
     bench = Bench()
     for i in range(10):
+        bench.wait(1)
         bench.reporter.reading(Reading(power=100.0 * i), bench.now_ms, i + 1, i + 1)
-    payload = '{"value": 900.0, "unit": "W", "quality": 100, %s}' % STAMP
+    stamp = STAMP.replace("00:00Z", "00:09Z")
+    payload = '{"value": 900.0, "unit": "W", "quality": 100, %s}' % stamp
     assert bench.messages() == [(b"telemetry/power", payload.encode())]
