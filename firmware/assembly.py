@@ -42,8 +42,10 @@ def _node(board, clock, log, settings, device):
     stream = Stream(None, Resolver(), 1024 if board.chip == "esp8266" else 4096)
 
     from .mqtt.outbox import Outbox
+    from .telemetry.backlog import Backlog
     from .telemetry.reporter import Reporter
     gc.collect()
+    backlog = Backlog(clock, log)
     outbox = Outbox()
     reporter = Reporter(outbox, clock, settings)
     relays = _relays(board, settings, log)
@@ -59,7 +61,7 @@ def _node(board, clock, log, settings, device):
     from .house import House
     from .rhythm import Rhythm
     gc.collect()
-    house = House(board, clock, log, reporter, status, relays, led, sampler, energy)
+    house = House(board, clock, log, reporter, backlog, status, relays, led, sampler, energy)
     rhythm = Rhythm(house.tick)
 
     stream.rhythm = rhythm
@@ -69,8 +71,8 @@ def _node(board, clock, log, settings, device):
     from .actions import ConfigActions, LedActions, RelayActions
     from .node import Node
     gc.collect()
-    node = Node(log, rhythm, house, wifi, sntp, outbox, session, commands, status, device.boots,
-                board.reset_cause, _take_crash())
+    node = Node(log, rhythm, house, wifi, sntp, outbox, backlog, session, commands, status,
+                device.boots, board.reset_cause, _take_crash())
     commands.handlers["relay"] = RelayActions(relays)
     commands.handlers["led"] = LedActions(led)
     commands.handlers["config"] = ConfigActions(settings, log, node)

@@ -13,17 +13,21 @@ FAULTS = 8  # different ones that are logged
 class House:
     """Everything that a tick does. `led`, `sampler`, `energy` may be None: the board has none.
 
+    backlog: `Backlog`, which is given every reading; it records while there is no link.
+
     `tick` is called every 10 ms from wherever the foreground waits. It never touches a socket or
     a file, never raises, and returns within a few milliseconds.
     """
 
-    def __init__(self, board, clock, log, reporter, status, relays, led, sampler, energy):
+    def __init__(self, board, clock, log, reporter, backlog, status, relays, led, sampler,
+                 energy):
         self.relays = relays
         self.led = led
         self.sampler = sampler
         self._board = board
         self._log = log
         self._reporter = reporter
+        self._backlog = backlog
         self._status = status
         self._energy = energy
         self._relay_untold = False
@@ -83,7 +87,9 @@ class House:
         reading = self.sampler.poll(now_ms)
         if reading is not None:
             reading.energy_wh = self._energy.update(now_ms, reading.energy_wh)
-            self._reporter.reading(reading, now_ms, self.sampler.good, self.sampler.polls)
+            good, polls = self.sampler.good, self.sampler.polls
+            self._backlog.sample(0, reading, good, polls)
+            self._reporter.reading(reading, now_ms, good, polls)
 
     def _warmth(self, now_ms):
         since_ms = self._temperature_ms

@@ -1,6 +1,6 @@
 # The foreground: one loop that keeps the link and does everything that may take its time.
 import gc
-from time import ticks_diff, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 from . import storage
 from .log import plain, shortened
@@ -8,6 +8,8 @@ from .mqtt.session import LinkDown
 
 LAST_PATH = "relays.json"
 CHORES_MS = 250
+BACKFILL_MS = 200  # of an outage 5 messages a second
+LIVE_FIRST_MS = 2000  # after a connect: the first live values are up to a sample away
 NO_WIFI_MS = 10000  # joining takes a few seconds and is no error
 RESTART_MS = 3000  # how long a restart waits for its own answer to leave
 _NEEDS_A_PERSON = ("bad_credentials", "not_authorized", "tls_failed")
@@ -19,14 +21,15 @@ class Node:
     boots: starts so far; crash: text of the last crash, or None.
     """
 
-    def __init__(self, log, rhythm, house, wifi, sntp, outbox, session, commands, status, boots,
-                 reset_cause, crash):
+    def __init__(self, log, rhythm, house, wifi, sntp, outbox, backlog, session, commands, status,
+                 boots, reset_cause, crash):
         self._log = log
         self._rhythm = rhythm
         self._house = house
         self._wifi = wifi
         self._sntp = sntp
         self._outbox = outbox
+        self._backlog = backlog
         self._session = session
         self._commands = commands
         self._status = status
@@ -35,7 +38,7 @@ class Node:
         self._crash = crash
         self._last_error = None
         self._last_states = None  # of the relays, waiting to be written
-        self._chores_ms = ticks_ms()
+        self._chores_ms = self._backfill_ms = ticks_ms()
         self._joined = False
         self._joined_ms = ticks_ms()  # last time there was Wi-Fi, or the start
         self._no_wifi_told = False
@@ -52,6 +55,7 @@ class Node:
             self._stopping = "shutdown"
             self._session.interrupted()
         self._log("node: stops (%s)" % self._stopping)
+        self._backlog.flush()
         self._session.stop(self._status.offline_payload(self._stopping),
                            leave=self._stopping == "shutdown")
         return self._stopping
@@ -96,7 +100,11 @@ class Node:
             text += ": " + reason
             self._last_error = "%s: %s" % (reason, detail)
         self._log("%s (%s)" % (text, detail) if detail else text)
-        if event == "connected":
+        if event == "disconnected":
+            self._backlog.offline()
+        elif event == "connected":
+            self._backlog.online()
+            self._backfill_ms = ticks_add(ticks_ms(), LIVE_FIRST_MS)
             # What was measured while away is not live any more; what is now, is told at once.
             self._outbox.drop_telemetry()
             self.refresh()
@@ -114,8 +122,8 @@ class Node:
             ("crash", self._crash and shortened(plain(self._crash[-160:]), 240)),
             ("meter_ok", self._house.meter_ok),
             ("meter_errors", self._house.meter_errors),
-            ("dropped", self._outbox.dropped),
-            ("backlog", 0),
+            ("dropped", self._outbox.dropped + self._backlog.dropped),
+            ("backlog", self._backlog.count),
             ("bytes_sent", self._session.bytes_sent),
         ]
 
@@ -132,11 +140,24 @@ class Node:
                                   message.retain, message.qos)
             self._outbox.sent(message)
             sent, qos = True, message.qos
+        if not sent and ticks_diff(now_ms, self._backfill_ms) >= BACKFILL_MS:
+            sent = self._backfill(now_ms)
         if not self._session.check() and not sent:
             self._session.flush()
             self._session.idle()
 
+    def _backfill(self, now_ms):
+        # One message of the outage, if one is left; only its acknowledgement removes it.
+        message = self._backlog.next()
+        if not message:
+            return False
+        self._backfill_ms = now_ms
+        self._session.publish(self._session.prefix + message[0], message[1], False, 1)
+        self._backlog.done()
+        return True
+
     def _chores(self, now_ms):
+        self._backlog.service()
         if self._last_states is not None:
             states, self._last_states = self._last_states, None
             try:

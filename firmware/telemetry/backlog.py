@@ -6,6 +6,8 @@ from ..clock import LATEST_S, format_timestamp
 from .ring import RECORD_BYTES, Ring
 
 MINUTES = 60  # kept in RAM
+MINUTE_S = 60
+FEWEST = 5  # readings that make the last, unfinished minute of an outage worth a record
 RETRY_S = 3600  # after flash has refused
 # Time in s (uptime below _DATED_S, else Unix), energy in Wh, mean power in 0.1 W, number of the
 # boot, channel, quality in %. RECORD_BYTES in all.
@@ -108,10 +110,10 @@ class Backlog:
             return
         uptime_s = self._clock.uptime_s
         if self._end_s is None:
-            self._end_s = uptime_s + 60
+            self._end_s = uptime_s + MINUTE_S
         elif uptime_s >= self._end_s:
             self._close()
-            self._end_s = uptime_s + 60
+            self._end_s = uptime_s + MINUTE_S
         minute.take(reading, good, polls)
         self._last_s = uptime_s
 
@@ -128,7 +130,7 @@ class Backlog:
         """The link is back: what has begun of a minute becomes a record."""
         self._look_at_clock()
         if self._recording:
-            self._close()
+            self._close(FEWEST)
             self._recording = False
 
     def service(self):
@@ -221,12 +223,12 @@ class Backlog:
         for minute in self._minutes:
             minute.begin()
 
-    def _close(self):
-        # The minute becomes a record of each channel that was read in it.
+    def _close(self, fewest=1):
+        # The minute becomes a record of each channel that was read in it at least so often.
         now_s = self._now_s()
         time_s = min(self._last_s + now_s - self._clock.uptime_s, now_s - 1)
         for channel, minute in enumerate(self._minutes):
-            if minute.readings and time_s > self._after_s:
+            if minute.readings >= fewest and time_s > self._after_s:
                 self._store(time_s, channel, minute)
             elif minute.readings and now_s < self._after_s:  # the clock was set back
                 self._dropped += 1

@@ -21,6 +21,7 @@ from firmware.mqtt.topics import Topics
 from firmware.node import Node
 from firmware.resolver import Resolver
 from firmware.rhythm import Rhythm
+from firmware.telemetry.backlog import Backlog
 from firmware.telemetry.reporter import Reporter
 from firmware.telemetry.status import Status
 
@@ -117,8 +118,9 @@ class BareNode:
                         board.retained, [], True, None)
         wifi = Wifi()
         status = Status(outbox, clock, relays, wifi, board)
-        self.house = house = House(board, clock, self._log, reporter, status, relays, None,
-                                   self.sampler, Energy())
+        backlog = Backlog(clock, self._log)
+        self.house = house = House(board, clock, self._log, reporter, backlog, status, relays,
+                                   None, self.sampler, Energy())
         rhythm = Rhythm(house.tick)
         self.stream = stream(rhythm, Resolver(lambda: []))
         topics = Topics(settings["base_topic"], settings["home_id"], node_id)
@@ -126,8 +128,8 @@ class BareNode:
                                          topics, settings)
         self.commands = commands = Commands(topics, outbox, clock, board.retained, {}, session,
                                             self._log)
-        self.node = node = Node(self._log, rhythm, house, wifi, Sntp(), outbox, session, commands,
-                                status, 1, "power_on", None)
+        self.node = node = Node(self._log, rhythm, house, wifi, Sntp(), outbox, backlog, session,
+                                commands, status, 1, "power_on", None)
         commands.handlers["relay"] = RelayActions(relays)
         commands.handlers["led"] = LedActions(None)
         session.on_command = commands.receive

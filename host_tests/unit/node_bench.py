@@ -159,6 +159,38 @@ class Commands:
         self.works += 1
 
 
+class Backlog:
+    """Stands for `telemetry.backlog.Backlog`: `left` are the messages of an outage."""
+
+    dropped = 0
+
+    def __init__(self, trail):
+        self.left = []
+        self._trail = trail
+
+    @property
+    def count(self):
+        return len(self.left)
+
+    def offline(self):
+        self._trail.append("offline")
+
+    def online(self):
+        self._trail.append("online")
+
+    def flush(self):
+        self._trail.append("flush")
+
+    def service(self):
+        pass
+
+    def next(self):
+        return self.left[0] if self.left else None
+
+    def done(self):
+        del self.left[0]
+
+
 class Bench:
     def __init__(self, crash=None):
         self.ticks = Ticks()
@@ -168,13 +200,16 @@ class Bench:
         self.sntp = Sntp()
         self.outbox = Outbox()
         self.session = Session(self.ticks)
+        self.recorded = []
+        self.backlog = Backlog(self.recorded)
         self.commands = Commands()
         self.rhythm = Rhythm(self.ticks)
         self.status = Status(self.outbox, Clock(), Relays(), self.wifi, Board())
         self.patched = Patched(node, ticks_ms=self.ticks)
         with self.patched:
             self.node = Node(self.log, self.rhythm, self.house, self.wifi, self.sntp, self.outbox,
-                             self.session, self.commands, self.status, 17, "watchdog", crash)
+                             self.backlog, self.session, self.commands, self.status, 17,
+                             "watchdog", crash)
         self.status.node = self.node
         self.session.on_event = self.node.session_event
 

@@ -89,6 +89,14 @@ class Energy:
         return register_wh + 1000
 
 
+class Backlog:
+    def __init__(self):
+        self.samples = []
+
+    def sample(self, channel, reading, good, polls):
+        self.samples.append((channel, reading.energy_wh, good, polls))
+
+
 class Bench:
     def __init__(self, sampler=None, led=True):
         self.now_ms = BEFORE_WRAP
@@ -98,10 +106,12 @@ class Bench:
         self.led = Part() if led else None
         self.log = Log()
         self.reporter = Reporter()
+        self.backlog = Backlog()
         self.status = Status()
         with Patched(house, ticks_ms=Ticks(self.now_ms)):
-            self.house = House(self.board, self.clock, self.log, self.reporter, self.status,
-                               self.relays, self.led, sampler, Energy() if sampler else None)
+            self.house = House(self.board, self.clock, self.log, self.reporter, self.backlog,
+                               self.status, self.relays, self.led, sampler,
+                               Energy() if sampler else None)
 
     def run(self, seconds, checkpoints=True):
         for _ in range(round(100 * seconds)):

@@ -135,6 +135,42 @@ def test_a_new_session_forgets_old_telemetry_and_tells_everything():
     assert bench.house.told_all == 1
 
 
+def test_an_outage_is_recorded_from_its_first_moment_to_its_last():
+    bench = Bench()
+    bench.go_online()
+    with bench.patched:
+        bench.node.session_event("disconnected", "connection_lost", "gone")
+        bench.node.session_event("error", "unreachable", "refused")
+        bench.node.session_event("connected", None, "new session")
+    assert bench.recorded == ["online", "offline", "online"]
+
+
+def test_what_was_kept_of_an_outage_follows_5_a_second_after_what_is_live():
+    bench = Bench()
+    bench.go_online()
+    bench.backlog.left = [(b"telemetry/power", b"%d" % i) for i in range(20)]
+    bench.run(1)
+    assert bench.published() == []  # the first live values may not be there yet
+    bench.run(0.5)
+    bench.outbox.put_telemetry(b"telemetry/voltage", b"live")
+    bench.run(2)
+    sent = bench.published()
+    assert sent[0] == "telemetry/voltage"
+    assert 9 <= len(sent) - 1 <= 11
+    assert len(bench.backlog.left) == 21 - len(sent)
+
+
+def test_what_is_not_acknowledged_stays_in_the_backlog():
+    bench = Bench()
+    bench.go_online()
+    bench.run(2)
+    bench.backlog.left = [(b"telemetry/power", b"1")]
+    bench.session.breaks_at = 0
+    bench.session.is_due = False
+    bench.run(0.5)
+    assert bench.backlog.left == [(b"telemetry/power", b"1")]
+
+
 def test_answers_outlive_a_lost_link():
     bench = Bench()
     bench.outbox.respond(b"response/command", b"1")

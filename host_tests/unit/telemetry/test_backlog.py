@@ -7,7 +7,7 @@ from struct import pack
 from firmware import storage
 from firmware.clock import format_timestamp
 from firmware.telemetry import backlog
-from firmware.telemetry.backlog import Backlog
+from firmware.telemetry.backlog import FEWEST, Backlog
 from firmware.telemetry.ring import FILES
 from host_tests.unit.fakes import NEW_YEAR_S, Patched, in_scratch, write
 
@@ -132,7 +132,7 @@ def test_power_is_the_mean_of_the_minute_also_when_it_is_negative_or_high():
     for powers, mean in (((100, 200), 150), ((0.1, 0.2, 0.2), 0.2), ((-0.5, -0.5), -0.5),
                          ((-100, 100), 0), ((-12.3, -12.4), -12.3), ((25000.1,) * 59, 25000.1)):
         node = Node()
-        for power in powers:
+        for power in powers * (1 if len(powers) >= FEWEST else FEWEST):
             node.run(1, power)
         node.clock.uptime_s += 1
         node.backlog.online()
@@ -239,8 +239,19 @@ def test_no_record_is_of_a_second_with_live_values():
         end_s = node.clock.unix() - NEW_YEAR_S
         found = times(node.drain())
         assert all(start_s < time_s < end_s for time_s in found), (length, found)
-        begun = length % 60 > (1 if length < 60 else 0)
+        # Its readings: one a second, and the one in the second that it began with.
+        begun = length % 60 + 1 >= FEWEST
         assert len(found) == length // 60 + begun, (length, found)
+
+
+@in_scratch
+def test_an_outage_of_a_few_seconds_leaves_no_record():
+    # The live values that follow tell as much, and each start of a node would leave one.
+    node = Node()
+    node.run(FEWEST - 1)
+    node.clock.uptime_s += 1
+    node.backlog.online()
+    assert (node.backlog.count, node.backlog.dropped) == (0, 0)
 
 
 @in_scratch
