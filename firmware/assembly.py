@@ -40,6 +40,7 @@ def _node(board, clock, log, settings, device):
     gc.collect()
     # First of all, while the heap is in one piece: these buffers are the largest blocks there are.
     stream = Stream(None, Resolver(), 1024 if board.chip == "esp8266" else 4096)
+    stream.secure = _secure(board, settings)
 
     from .mqtt.outbox import Outbox
     from .telemetry.backlog import Backlog
@@ -82,6 +83,19 @@ def _node(board, clock, log, settings, device):
     relays.on_change = house.relay_changed
     relays.save = node.keep_last
     return node
+
+
+def _secure(board, settings):
+    if not settings["broker_tls"]:
+        return None
+    from .mqtt.secure import Refused, Secure
+    gc.collect()
+    if board.chip == "esp8266":
+        return Refused("ESP8266 cannot check certificates: use a broker in the house that bridges")
+    try:
+        return Secure(settings["tls_ca"].encode())
+    except ValueError as e:
+        return Refused("tls_ca: %s" % e)
 
 
 def _profile(settings, log):
@@ -139,6 +153,7 @@ def _link(board, clock, log, settings, device, outbox, stream):
     from .mqtt.commands import Commands
     gc.collect()
     sntp = Sntp(settings["ntp_servers"], stream.resolver, clock, log)
+    sntp.on_time = board.set_rtc
     topics = Topics(settings["base_topic"], settings["home_id"], settings["node_id"])
     client_id = device.client_id(settings["home_id"], settings["node_id"])
     session = Session(client_id, stream, topics, settings)

@@ -7,6 +7,8 @@ from binascii import hexlify
 import machine
 from retained import Retained
 
+from .clock import calendar
+
 try:
     import esp32
 except ImportError:
@@ -61,6 +63,11 @@ class Board:
         if hasattr(esp32, "raw_temperature"):  # the first ESP32's, in Fahrenheit
             return (esp32.raw_temperature() - 32) * 5 / 9
         return None
+
+    def set_rtc(self, unix_s):
+        """Tell the chip the time: TLS looks there for the dates of certificates."""
+        year, month, day, hour, minute, second, weekday = calendar(unix_s)[:7]
+        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     def start_watchdog(self):
         """30 s on ESP32; on ESP8266 the system's own of about 3 s, which stays with the system:

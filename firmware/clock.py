@@ -63,7 +63,12 @@ class Clock:
 
 def format_timestamp(unix_s):
     """Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`."""
-    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % gmtime(unix_s - _EPOCH_OFFSET_S)[:6]
+    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % calendar(unix_s)[:6]
+
+
+def calendar(unix_s):
+    """Seconds since 1970 as (year, month, day, hour, minute, second, weekday, day of the year)."""
+    return gmtime(unix_s - _EPOCH_OFFSET_S)
 
 
 def parse_timestamp(text):

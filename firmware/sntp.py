@@ -28,6 +28,7 @@ class Sntp:
         self._resolver = resolver
         self._clock = clock
         self._log = log
+        self.on_time = None  # hook, called with the Unix time in s each time it is known anew
         self._at = 0
         self._retry_ms = RETRY_MIN_MS
         self._since = ticks_ms()
@@ -86,6 +87,8 @@ class Sntp:
     def _answered(self, answer):
         unix_s, ms = parse_answer(answer, self._nonce)
         step_s = self._clock.set_unix(unix_s, ms)
+        if self.on_time:
+            self.on_time(unix_s)
         if step_s is None or abs(step_s) > 2:
             self._log("time: %s from %s" % (self._clock.timestamp(), self._servers[self._at]))
         self._rest(RESYNC_MS)

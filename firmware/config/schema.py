@@ -62,6 +62,18 @@ def _servers(value, low, high):
             return "must be a list of host or host:port"
 
 
+def _pem(value, low, high):
+    # Its lines end in control characters, so it is no text like the others.
+    if not isinstance(value, str) or len(value) > high or (
+            value and "-----BEGIN CERTIFICATE-----" not in value):
+        return "must be CA certificates in PEM, %d characters at the most" % high
+
+
+def _websocket(value, low, high):
+    if value not in ("fallback", "always", "never"):
+        return "must be fallback, always or never"
+
+
 def _boot_states(value, low, high):
     wrong = _texts(value, low, high)
     if wrong:
@@ -91,6 +103,11 @@ _KEYS = (
     ("broker_port", _integer, 1883, 1, 65535, False),
     ("broker_user", _text, "", 0, 64, False),
     ("broker_password", _text, "", 0, 128, True),
+    ("broker_tls", _boolean, False, 0, 0, False),
+    ("tls_ca", _pem, "", 0, 4096, True),  # no secret, but too long to be shown
+    ("websocket", _websocket, "never", 0, 0, False),
+    ("websocket_port", _integer, 8884, 1, 65535, False),
+    ("websocket_path", _text, "/mqtt", 1, 64, False),
     ("keepalive_s", _integer, 60, 5, 3600, False),
     ("backoff_min_ms", _integer, 1000, 50, 60000, False),
     ("stable_s", _integer, 30, 0, 3600, False),

@@ -2,8 +2,8 @@
 
 from struct import unpack_from
 
-from firmware.meter.modbus import ModbusPort, read_request
-from firmware.meter.reading import Reading, implausible
+from .modbus import ModbusPort, read_request
+from .reading import Reading, implausible
 
 _READ_INPUT = 4
 _FIRST_REGISTER = 0

@@ -3,8 +3,9 @@ import errno
 
 from umqtt.simple import MQTTException
 
+from .. import ondemand
 from ..resolver import DnsError
-from .stream import ProtocolError
+from .line import ProtocolError
 
 _CONNACK = {
     1: ("broker_refused", "the broker does not speak MQTT 3.1.1"),
@@ -28,6 +29,8 @@ def explain(error, phase, online):
         return reason, "CONNACK %d: %s" % (code, text)
     if isinstance(error, DnsError):
         return "dns_failed", str(error.args[1])
+    if phase == "tls":
+        return "tls_failed", ondemand.load("mqtt.secure").explain(error)
     if isinstance(error, ProtocolError):
         return "protocol_error", str(error.args[1])
     if isinstance(error, OSError):
@@ -47,6 +50,8 @@ def _os_error(error, phase, online):
         return "dns_failed", detail
     if phase == "tcp":
         return "unreachable", detail
+    if phase == "websocket":
+        return "closed_before_connack", detail + "; is it the port of a WebSocket listener?"
     if not online:
         return "closed_before_connack", \
             detail + "; is the broker's connection limit reached, or is the port TLS only?"

@@ -7,6 +7,7 @@ from umqtt import robust, simple
 
 from .. import ondemand
 from .backoff import Backoff
+from .route import Route
 from .stream import OVERSIZE, PUBACK, SUBACK, UNSUBACK
 
 CONNECT_MS = 10000  # for the whole attempt: name, TCP, CONNACK, subscription
@@ -25,7 +26,8 @@ class Session(robust.MQTTClient):
     """One node's session. The foreground calls; nothing here loops or blocks past its deadline.
 
     stream: the `Stream` that carries it; topics: `Topics`; settings: dict with `broker_host
-    broker_port broker_user broker_password keepalive_s backoff_min_ms stable_s`.
+    broker_port websocket websocket_port websocket_path broker_user broker_password keepalive_s
+    backoff_min_ms stable_s`.
     Two hooks, to be set before the first call:
     on_command(topic, payload, retained, again, size) is called inside the umqtt callback: it
     must not publish and must not raise; payload is None where `size` bytes were too many, `again`
@@ -48,6 +50,7 @@ class Session(robust.MQTTClient):
         self.topics = topics
         self.prefix = topics.prefix
         self.on_command = self.on_event = None
+        self._route = Route(settings)
         self._keepalive_ms = settings["keepalive_s"] * 1000
         self._stable_ms = settings["stable_s"] * 1000
         self._backoff = Backoff(settings["backoff_min_ms"], random.getrandbits)
@@ -101,6 +104,7 @@ class Session(robust.MQTTClient):
         self.on_event("connecting", None, None)
         self._stream.begin(CONNECT_MS, SUBACK)
         self.sock = None
+        self.port, self._stream.websocket_path = self._route.choose()
         self._wrap_pid()
         try:
             resumed = super().connect(clean_session)
@@ -110,6 +114,7 @@ class Session(robust.MQTTClient):
         except Exception as e:
             self._ended(e)
         self.state = "online"
+        self._route.connected(ticks_ms())
         self.connects += 1
         self._since_ms = ticks_ms()
         self._stable = False
@@ -157,6 +162,7 @@ class Session(robust.MQTTClient):
         """Ping a silent broker; give up a dead one, whatever TCP says."""
         if not self._stable and ticks_diff(now_ms, self._since_ms) >= self._stable_ms:
             self._stable = True
+        self._route.watch(now_ms)
         if self._pongs != self._stream.pongs:
             self._pongs = self._stream.pongs
             self._ponged()
@@ -266,6 +272,8 @@ class Session(robust.MQTTClient):
                 self._backoff.restart()
             self._since_ms = now_ms
             self._long_away = False
+        else:
+            self._route.failed()
         self._backoff.failed(now_ms, reason in _REFUSED)
         ondemand.drop("mqtt.reasons")
         self.on_event("disconnected" if was_online else "error", reason, detail)

@@ -1,12 +1,8 @@
-# The socket under umqtt: deadlines, joined writes, exact reads, and the house goes on meanwhile.
+# The socket as umqtt sees it: joined writes, exact reads, and an eye on what goes by.
 import errno
 import select
-import socket
-from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-# The unix port lacks the constant; its value is 1 in every stack we run on.
-_TCP_NODELAY = getattr(socket, "TCP_NODELAY", 1)
-_IPPROTO_TCP = getattr(socket, "IPPROTO_TCP", 6)
+from .line import Line, ProtocolError
 
 _RX_BYTES = 512  # one receive buffer; only a payload that does not fit gets memory of its own
 _TX_BYTES = 1280  # a whole message of ours: 1,000 bytes of payload, topic, header
@@ -17,40 +13,29 @@ PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP = 0x30, 0x40, 0x90, 0xB0, 0xD0
 OVERSIZE = b"\0oversize"
 
 
-class ProtocolError(OSError):
-    """The broker sent what MQTT does not allow here."""
-
-
-class Stream:
+class Stream(Line):
     """Stands in for both the `socket` module and the socket of umqtt.simple.
 
     One object serves all connections, one after the other, so that its buffers are allocated
     once. `socket()` makes it a new, unconnected socket; after any error it is closed, and stays
     closed until then.
 
-    All waiting has one deadline, set by `begin()` for a whole umqtt call: a deadline for each
-    read would not bound a publish with a chatty broker. While it waits, `rhythm` lets the house
-    tick. Writes are joined until the next read or `flush()`: umqtt makes five small ones for a
+    Writes are joined until the next read or `flush()`: umqtt makes five small ones for a
     message, which Nagle and delayed ACK turn into 44 ms (reference: host-toolchain).
 
-    `header` is the first byte of the last packet (0: there was none), `last_rx_ms` when bytes
-    last came, `pongs` how many answers to pings, `phase` what is going on: "dns", "tcp", "mqtt";
-    `idle` is True between two calls, while `wait_readable` waits.
+    `header` is the first byte of the last packet (0: there was none), `pongs` how many answers
+    to pings have come, `oversize` the size of what the last OVERSIZE stands for.
     """
 
-    def __init__(self, rhythm, resolver, payload_limit=4096):
-        self.rhythm = rhythm
-        self.resolver = resolver
+    def __init__(self, rhythm, resolver, payload_limit=4096, secure=None):
+        super().__init__(rhythm, resolver, secure)
         self._limit = payload_limit
         self._rx = bytearray(_RX_BYTES)
         self._rx_view = memoryview(self._rx)
         self._tx = bytearray(_TX_BYTES)
         self._tx_view = memoryview(self._tx)
-        self._poll = select.poll()
-        self._socket = None
-        self.bytes_sent = 0
         self.pongs = 0
-        self.begin(0)
+        self._awaited = 0
         self._reset()
 
     def _reset(self):
@@ -58,16 +43,12 @@ class Stream:
         self._blocking = True
         self._nothing = False  # the last read found nothing (possible only while not blocking)
         self.header = 0
-        self.oversize = 0  # size of what the last OVERSIZE stands for
-        self.last_rx_ms = ticks_ms()
-        self.phase = "dns"
+        self.oversize = 0
 
     def begin(self, timeout_ms, awaited=0):
         """A new call begins: its overall deadline, and which acknowledgement it waits for."""
-        self._deadline = ticks_add(ticks_ms(), timeout_ms)
-        self._overdue = False
+        super().begin(timeout_ms)
         self._awaited = awaited
-        self.idle = False
 
     # As umqtt.simple's module `socket`
 
@@ -82,36 +63,6 @@ class Stream:
         return [(0, 0, 0, "", (host, port))]
 
     # As its socket
-
-    def connect(self, address):
-        """Look the host up and open a TCP connection to `(host, port)`."""
-        host, port = address
-        lookup = self.resolver.lookup(host)
-        try:
-            ip = lookup.poll()
-            while ip is None:
-                self._pause()
-                ip = lookup.poll()
-        finally:
-            lookup.close()
-        self.phase = "tcp"
-        s = socket.socket()
-        self._socket = s
-        s.setblocking(False)
-        try:
-            s.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-        except OSError:
-            pass  # a stack without it is slower, not broken
-        self._poll.register(s, select.POLLOUT)
-        try:
-            s.connect(socket.getaddrinfo(ip, port)[0][-1])
-        except OSError as e:
-            if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
-                self._fail(e)
-        if self._wait(select.POLLOUT) & (select.POLLERR | select.POLLHUP):
-            self._fail(self._pending_error())
-        self.phase = "mqtt"
-        self.last_rx_ms = ticks_ms()
 
     def settimeout(self, _):
         """Newer umqtt calls it; the deadline of `begin` holds instead."""
@@ -188,16 +139,12 @@ class Stream:
 
     # For the session
 
-    def abandon(self):
-        """Close without sending anything more."""
-        self._drop()
-
     def wait_readable(self):
         """Let the house run until something arrives or the next tick is due."""
         self.idle = True
         if self._rx_end == self._rx_start:
             pause = self.rhythm.beat()
-            self._poll.modify(self._socket, select.POLLIN)
+            self._poll.modify(self._polled, select.POLLIN)
             for _ in self._poll.ipoll(pause):
                 pass
 
@@ -255,75 +202,3 @@ class Stream:
         if size > 127:
             self._fail(ProtocolError(errno.EINVAL, "an acknowledgement of 128 bytes"))
         self.read(size)
-
-    def _receive(self, into):
-        # Bytes received, None if there are none yet.
-        if self._socket is None:
-            raise OSError(errno.ENOTCONN)
-        try:
-            got = self._socket.readinto(into)
-        except OSError as e:
-            self._fail(e)
-        if got == 0:
-            self._fail(OSError(errno.ECONNRESET, "closed by the broker"))
-        if got:
-            self.rhythm.beat()  # a flood of messages must not starve the house
-            self.last_rx_ms = now = ticks_ms()
-            if ticks_diff(self._deadline, now) <= 0:
-                # Nor may it hold a call for ever: what has come is still looked at, then it ends.
-                if self._overdue:
-                    self._check_deadline()
-                self._overdue = True
-        return got
-
-    def _send(self, data, n):
-        if self._socket is None:
-            raise OSError(errno.ENOTCONN)
-        view = memoryview(data)
-        sent = 0
-        while sent < n:
-            try:
-                done = self._socket.write(view[sent:n])
-            except OSError as e:
-                self._fail(e)
-            if done:
-                sent += done
-            else:
-                self._wait(select.POLLOUT)
-        self.bytes_sent += n
-
-    def _wait(self, flags):
-        # Until the socket is ready; returns the poll flags. The socket is looked at once more
-        # before the deadline counts: a long tick must not turn an answer into a time-out.
-        self._poll.modify(self._socket, flags)
-        while True:
-            pause = self.rhythm.beat()
-            for ready in self._poll.ipoll(pause):
-                return ready[1]
-            self._check_deadline()
-
-    def _pause(self):
-        sleep_ms(min(self.rhythm.beat(), 2))
-        self._check_deadline()
-
-    def _check_deadline(self):
-        if ticks_diff(self._deadline, ticks_ms()) <= 0:
-            self._fail(OSError(errno.ETIMEDOUT, "no answer (%s)" % self.phase))
-
-    def _pending_error(self):
-        try:
-            self._socket.readinto(self._rx_view[:1])
-        except OSError as e:
-            return e
-        return OSError(errno.ECONNREFUSED)
-
-    def _fail(self, error):
-        self._drop()
-        raise error
-
-    def _drop(self):
-        if self._socket:
-            self._poll.unregister(self._socket)
-            self._socket.close()
-            self._socket = None
-        self._tx_used = 0

@@ -6,7 +6,7 @@ from os import urandom
 
 from micropython import const
 
-from .stream import ProtocolError
+from .line import ProtocolError
 
 _PAYLOAD_BYTES = const(1024)  # the most that goes into one frame of ours
 _RESPONSE_BYTES = const(1024)  # the most an upgrade response may have

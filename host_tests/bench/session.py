@@ -22,6 +22,9 @@ def connected(host, port):
     settings = {
         "broker_host": host,
         "broker_port": port,
+        "websocket": "never",
+        "websocket_port": 0,
+        "websocket_path": "",
         "broker_user": "",
         "broker_password": "",
         "keepalive_s": 60,

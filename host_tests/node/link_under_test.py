@@ -12,6 +12,9 @@ REPO = HERE.parent.parent
 PREFIX = "homesync/h/nodes/n/"
 SETTINGS = {
     "broker_host": "127.0.0.1",
+    "websocket": "never",
+    "websocket_port": 0,
+    "websocket_path": "/mqtt",
     "broker_user": "",
     "broker_password": "",
     "keepalive_s": 60,

@@ -43,7 +43,9 @@ class Link(node.Node):
         self._session.on_command = self._received
         self._session.on_event = self._event
         self._session.pid = options["pid"]
-        self._commands = self._house = self  # work(): obey orders; tell(): nothing
+        # work(): obey orders; tell(): nothing; next(): there is no backlog
+        self._commands = self._house = self._backlog = self
+        self._backfill_ms = ticks_ms()
         self._orders = select.poll()
         self._orders.register(sys.stdin, select.POLLIN)
         self._running = True
@@ -64,6 +66,9 @@ class Link(node.Node):
 
     def tell(self):
         pass
+
+    def next(self):
+        return None
 
     def work(self):
         for _ in self._orders.ipoll(0):

@@ -17,6 +17,12 @@ VALUES = {
     "broker_port": ((1, 1883, 65535), (0, 65536, -1, "1883", 1883.0, True, None, 1 << 40)),
     "broker_user": (("", "x" * 64, "J\u00fcrgen"), ("x" * 65, 1, None, "\x1b[2J")),
     "broker_password": (("", "x" * 128, '"\\{}'), ("x" * 129, 12345678, None)),
+    "broker_tls": ((True, False), (0, 1, "true", None)),
+    "tls_ca": (("", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+               ("MIIB", "x" * 4097, None, 1, ["-----BEGIN CERTIFICATE-----"])),
+    "websocket": (("fallback", "always", "never"), ("", "Always", True, None, 1)),
+    "websocket_port": ((1, 8884, 65535), (0, 65536, "8884", None)),
+    "websocket_path": (("/mqtt", "/", "x" * 64), ("", "x" * 65, "/a\nb", None, 1)),
     "keepalive_s": ((5, 60, 3600), (4, 0, 3601, "60", 60.5, False)),
     "backoff_min_ms": ((50, 1000, 60000), (49, 60001, -1, "1", 1.5)),
     "stable_s": ((0, 30, 3600), (-1, 3601, "0", None)),
@@ -45,7 +51,7 @@ VALUES = {
     "extra_metrics": (([], ["apparent_power"]),
                       (["reactive_power"], [1], "apparent_power", None, ["apparent_power"] * 9)),
 }
-SECRETS = ("broker_password", "wifi_password")
+SECRETS = ("broker_password", "wifi_password", "tls_ca")
 
 
 def test_every_key_is_tested_here():

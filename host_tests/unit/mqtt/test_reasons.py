@@ -5,7 +5,7 @@ import errno
 from umqtt.simple import MQTTException
 
 from firmware.mqtt.reasons import explain
-from firmware.mqtt.stream import ProtocolError
+from firmware.mqtt.line import ProtocolError
 from firmware.resolver import DnsError
 
 

@@ -4,7 +4,7 @@ import errno
 import gc
 
 from firmware.mqtt import websocket
-from firmware.mqtt.stream import ProtocolError
+from firmware.mqtt.line import ProtocolError
 from firmware.mqtt.websocket import WebSocket
 from host_tests.unit.fakes import Patched, raised
 

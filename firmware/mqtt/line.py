@@ -1,0 +1,197 @@
+# The line to the broker: TCP, TLS, WebSocket; every wait has one deadline, and the house goes on.
+import errno
+import select
+import socket
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+from .. import ondemand
+
+# The unix port lacks the constant; its value is 1 in every stack we run on.
+_TCP_NODELAY = getattr(socket, "TCP_NODELAY", 1)
+_IPPROTO_TCP = getattr(socket, "IPPROTO_TCP", 6)
+
+
+class ProtocolError(OSError):
+    """The broker sent what MQTT does not allow here."""
+
+
+class Line:
+    """One connection after the other over a non-blocking socket.
+
+    rhythm: `Rhythm`, which lets the house tick while this waits; resolver: `Resolver`;
+    secure: `Secure` for TLS, None for plain TCP. `websocket_path`: None for MQTT as it is, else
+    the path of the WebSocket that carries it; it counts from the next connection on.
+
+    All waiting has one deadline, set by `begin()` for a whole call of umqtt: a deadline for each
+    read would not bound a publish with a chatty broker. After any error the line is closed.
+
+    `last_rx_ms` is when bytes last came; `phase` what is going on: "dns", "tcp", "tls",
+    "websocket", "mqtt"; `idle` is True between two calls, while `wait_readable` waits.
+    """
+
+    def __init__(self, rhythm, resolver, secure):
+        self.rhythm = rhythm
+        self.resolver = resolver
+        self.secure = secure
+        self.websocket_path = None
+        self._poll = select.poll()
+        self._socket = None  # what is read and written
+        self._polled = None  # what is polled: the same, but below a WebSocket
+        self.last_rx_ms = ticks_ms()
+        self.bytes_sent = 0
+        self.phase = "dns"
+        self.begin(0)
+
+    def begin(self, timeout_ms):
+        """A new call begins: its overall deadline."""
+        self._deadline = ticks_add(ticks_ms(), timeout_ms)
+        self._overdue = False
+        self.idle = False
+
+    def connect(self, address):
+        """Look the host up and open the way to `(host, port)`."""
+        self.phase = "dns"
+        host, port = address
+        lookup = self.resolver.lookup(host)
+        try:
+            ip = lookup.poll()
+            while ip is None:
+                self._pause()
+                ip = lookup.poll()
+        finally:
+            lookup.close()
+        self.phase = "tcp"
+        s = socket.socket()
+        self._socket = self._polled = s
+        s.setblocking(False)
+        try:
+            s.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        except OSError:
+            pass  # a stack without it is slower, not broken
+        self._poll.register(s, select.POLLOUT)
+        try:
+            s.connect(socket.getaddrinfo(ip, port)[0][-1])
+        except OSError as e:
+            if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
+                self._fail(e)
+        if self._wait(select.POLLOUT) & (select.POLLERR | select.POLLHUP):
+            self._fail(self._pending_error())
+        if self.secure:
+            self._start_tls(host)
+        if self.websocket_path:
+            self._start_websocket("%s:%d" % (host, port))
+        elif not self.secure:
+            self.phase = "mqtt"
+        self.last_rx_ms = ticks_ms()
+
+    def abandon(self):
+        """Close without sending anything more."""
+        self._drop()
+
+    def _receive(self, into):
+        # Bytes received, None if there are none yet.
+        if self._socket is None:
+            raise OSError(errno.ENOTCONN)
+        try:
+            got = self._socket.readinto(into)
+        except (OSError, ValueError) as e:  # ValueError: TLS does not like a certificate
+            self._fail(e)
+        if got == 0:
+            self._fail(OSError(errno.ECONNRESET, "closed by the broker"))
+        if got:
+            self.rhythm.beat()  # a flood of messages must not starve the house
+            self.last_rx_ms = ticks_ms()
+            self._bound()
+        return got
+
+    def _send(self, data, n):
+        if self._socket is None:
+            raise OSError(errno.ENOTCONN)
+        view = memoryview(data)
+        sent = 0
+        while sent < n:
+            try:
+                done = self._socket.write(view[sent:n])
+            except (OSError, ValueError) as e:
+                self._fail(e)
+            if done:
+                sent += done
+                if self.phase == "tls":
+                    self.phase = "mqtt"
+            else:
+                self._wait(select.POLLOUT)
+        self.bytes_sent += n
+
+    def _wait(self, flags):
+        # Until the socket is ready; returns the poll flags. The socket is looked at once more
+        # before the deadline counts: a long tick must not turn an answer into a time-out.
+        self._bound()  # a WebSocket may be ready for ever with nothing but pings
+        self._poll.modify(self._polled, flags)
+        while True:
+            pause = self.rhythm.beat()
+            for ready in self._poll.ipoll(pause):
+                return ready[1]
+            self._check_deadline()
+
+    def _start_tls(self, host):
+        # The handshake goes on inside the first write, a step each time that is called, with
+        # ticks between the steps; success of that write means that it is done.
+        self.phase = "tls"
+        self._poll.unregister(self._socket)
+        try:
+            self._socket = self._polled = self.secure.wrap(self._socket, host)
+        except (OSError, ValueError) as e:
+            self._socket.close()
+            self._socket = self._polled = None
+            raise e
+        self._poll.register(self._socket, select.POLLOUT)
+
+    def _start_websocket(self, host):
+        self._socket = ondemand.load("mqtt.websocket").WebSocket(
+            self._socket, host, self.websocket_path)
+        if not self.secure:
+            self.phase = "websocket"
+        step = "out"
+        while step is not True:
+            try:
+                step = self._socket.upgrade()
+            except (OSError, ValueError) as e:
+                self._fail(e)
+            if step == "in":
+                self.phase = "websocket"
+                self._wait(select.POLLIN)
+            elif step == "out":
+                self._wait(select.POLLOUT)
+        self.phase = "mqtt"
+
+    def _pause(self):
+        sleep_ms(min(self.rhythm.beat(), 2))
+        self._check_deadline()
+
+    def _bound(self):
+        # Nor may a flood hold a call for ever: what has come by the deadline is still looked at.
+        if ticks_diff(self._deadline, ticks_ms()) <= 0:
+            if self._overdue:
+                self._check_deadline()
+            self._overdue = True
+
+    def _check_deadline(self):
+        if ticks_diff(self._deadline, ticks_ms()) <= 0:
+            self._fail(OSError(errno.ETIMEDOUT, "no answer (%s)" % self.phase))
+
+    def _pending_error(self):
+        try:
+            self._socket.readinto(bytearray(1))
+        except OSError as e:
+            return e
+        return OSError(errno.ECONNREFUSED)
+
+    def _fail(self, error):
+        self._drop()
+        raise error
+
+    def _drop(self):
+        if self._socket:
+            self._poll.unregister(self._polled)
+            self._socket.close()
+            self._socket = self._polled = None
