@@ -4,8 +4,8 @@ import errno
 
 from umqtt.simple import MQTTException
 
-from firmware.mqtt.reasons import explain
 from firmware.mqtt.line import ProtocolError
+from firmware.mqtt.reasons import explain
 from firmware.resolver import DnsError
 
 
