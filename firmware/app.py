@@ -2,9 +2,21 @@
 from . import ondemand
 
 
+def build():
+    """(node, board), ready to run.
+
+    In two steps, since the start is when a node needs the most memory: what reads the
+    configuration is gone again before the rest is loaded.
+    """
+    settings, problems = ondemand.load("config.store").load()
+    ondemand.drop("config.store", "config.schema")
+    node, board = ondemand.load("assembly").build(settings, problems)
+    ondemand.drop("assembly", "device")
+    return node, board
+
+
 def run():
     """Build the node and work until it stops; returns why ("restart" or "shutdown")."""
-    node, board = ondemand.load("assembly").build()
-    ondemand.drop("assembly", "device", "config.store", "config.schema")
+    node, board = build()
     board.start_watchdog()
     return node.run()

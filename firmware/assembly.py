@@ -6,7 +6,6 @@ import sys
 from . import storage
 from .board import Board, load_profile
 from .clock import Clock
-from .config import store
 from .device import Device
 from .log import Log
 
@@ -17,12 +16,14 @@ from .log import Log
 CRASH_PATH = "crash.txt"  # written by main.py
 
 
-def build():
-    """(node, board), ready to run."""
+def build(settings, problems):
+    """(node, board), ready to run.
+
+    settings: a complete dict; problems: what was wrong with the configuration, list of texts.
+    """
     gc.collect()
     clock = Clock()
     log = Log(clock)
-    settings, problems = store.load()
     for text in problems:
         log("config: " + text)
     board = Board(_profile(settings, log))

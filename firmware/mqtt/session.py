@@ -241,8 +241,8 @@ class Session(robust.MQTTClient):
         self._stream.begin(STOP_MS, UNSUBACK)
         try:
             size = len(topic) + 4
-            head = bytearray((0xA2, size & 0x7F | 0x80, size >> 7))
-            self._stream.write(head)
+            self._stream.write(bytes((0xA2, size)) if size < 128
+                               else bytes((0xA2, size & 0x7F | 0x80, size >> 7)))
             self._stream.write(self.pid.to_bytes(2, "big"))
             self._stream.write(len(topic).to_bytes(2, "big"))
             self._stream.write(topic)

@@ -64,10 +64,9 @@ class Driver:
 
 def run(own_bytes):
     """Build the node as firmware.app does and drive it; `own_bytes` is what this module takes."""
-    from firmware import ondemand
+    from firmware import app
 
-    node, board = ondemand.load("assembly").build()
-    ondemand.drop("assembly", "device", "config.store", "config.schema")
+    node, board = app.build()
     board.start_watchdog()
     driver = Driver(node)
     driver.start()
