@@ -29,11 +29,12 @@ def cut(line):
 
 
 def backfilled(hub, metric, after):
-    """Messages of the outage, once no more have come for a second."""
+    """Messages of the outage, once they have begun and no more have come for two seconds."""
     topic = "telemetry/" + metric
+    hub.wait(topic, lambda message: message.json.get("backfilled"), after, 20)
     count = -1
     while count != (count := len(hub.seen(topic, after))):
-        time.sleep(1)
+        time.sleep(2)
     return [message for message in hub.seen(topic, after) if message.json.get("backfilled")]
 
 
