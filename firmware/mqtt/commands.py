@@ -56,7 +56,8 @@ class Commands:
         self.handlers = handlers
         self._session = session
         self._log = log
-        self._answers = []  # (request id, payload) of the last executed, if it was short
+        # (digest, payload, whether it was executed) of the last ones, if the payload was short
+        self._answers = []
         self._overloaded_ms = None
         self._job = None  # one deferred command that waits for the foreground
 
@@ -97,7 +98,7 @@ class Commands:
     def _check(self, kind, response, payload, retained, again, size):
         # The Job, or None if it was answered here. The caller runs it: this frame is a large one,
         # and what a relay does goes deep.
-        request_id = None
+        request_id = digest = None
         try:
             command = _parse(payload, size)
             request_id = _request_id(command)
@@ -118,7 +119,7 @@ class Commands:
             named = payload if request_id is None else request_id.encode()
             digest = sha256(named).digest()[:6]
             if (again or request_id is not None) \
-                    and self._repeat(request_id, digest, response, handler):
+                    and self._repeat(request_id, digest, again, response, handler):
                 return None
             if age_s is None:
                 if not self._session.settled:
@@ -129,11 +130,11 @@ class Commands:
             if handler.deferred and self._job is not None:
                 raise Refused("busy", "another %s command is being worked on" % kind)
         except Refused as e:
-            self._refuse(kind, response, payload, request_id, e)
+            self._refuse(kind, response, payload, request_id, digest, e)
             return None
         except Exception as e:
             error = Refused("internal_error", repr(e))
-            self._refuse(kind, response, payload, request_id, error)
+            self._refuse(kind, response, payload, request_id, digest, error)
             return None
         # Before it acts: a reset in between must not make it act again.
         self._retained.add_id(digest)
@@ -157,11 +158,13 @@ class Commands:
             raise Refused("bad_request", "timestamp is %d s in the future" % (sent_s - now_s))
         return now_s - sent_s
 
-    def _repeat(self, request_id, digest, response, handler):
+    def _repeat(self, request_id, digest, again, response, handler):
         if self._job and self._job.digest == digest:
             return True  # its answer is on the way
-        for known, payload in self._answers:
-            if known == request_id:
+        for known, payload, executed in self._answers:
+            # What was refused may be tried again by whoever sent it, but not by the broker: it
+            # delivers again (DUP) what it has no acknowledgement of, and "no" has been answered.
+            if known == digest and (executed or again):
                 self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
                 return True
         if self._retained.seen(digest):
@@ -177,22 +180,30 @@ class Commands:
             body = '"status": "success", "result": %s' % json.dumps(job.run())
         except Refused as e:
             self._retained.forget_id(job.digest)  # nothing happened: it may come again
-            self._refuse(job.kind, job.response, b"", job.request_id, e)
+            self._refuse(job.kind, job.response, b"", job.request_id, job.digest, e)
             return
         except Exception as e:
             self._log("command/%s: internal error: %r" % (job.kind, e))
             body = _error("internal_error", repr(e))
-        payload = self._respond(job.response, job.request_id, body)
-        if job.request_id is not None and len(payload) <= ANSWER_BYTES:
-            if len(self._answers) == ANSWERS:
-                del self._answers[0]
-            self._answers.append((job.request_id, payload))
+        self._keep(job.digest, self._respond(job.response, job.request_id, body), True)
 
-    def _refuse(self, kind, response, payload, request_id, refused):
+    def _refuse(self, kind, response, payload, request_id, digest, refused):
         code, message = refused.args
         shown = "" if not payload else ": " + repr(bytes(payload[:60]))
         self._log("command/%s: %s: %s%s" % (kind[:32], code, message, shown))
-        self._respond(response, request_id, _error(code, message))
+        answer = self._respond(response, request_id, _error(code, message))
+        if digest is not None:
+            self._keep(digest, answer, False)
+
+    def _keep(self, digest, payload, executed):
+        for i in range(len(self._answers)):
+            if self._answers[i][0] == digest:
+                del self._answers[i]
+                break
+        if len(payload) <= ANSWER_BYTES:
+            if len(self._answers) == ANSWERS:
+                del self._answers[0]
+            self._answers.append((digest, payload, executed))
 
     def _overloaded(self, response):
         now_ms = ticks_ms()

@@ -328,6 +328,32 @@ def test_what_the_handler_refuses_may_come_again_also_after_a_reset():
     assert code(bench.send({"action": "off", "request_id": "before"})) == "duplicate"
 
 
+def test_what_was_refused_is_not_executed_when_the_broker_delivers_it_again():
+    # The PUBACK of a relay command refused `too_fast` was lost: its redelivery after the
+    # reconnect switched the relay, although "no" had been answered.
+    for named in ({"request_id": "r"}, {}):
+        command = {"action": "on"}
+        command.update(named)
+        bench = Bench()
+        bench.relay.fails = Refused("too_fast", "more than 5 changes in 3 s")
+        first = bench.send(command)
+        bench.relay.fails = None
+        again = bench.send(command, again=True)
+        assert again.pop("duplicate") is True
+        assert again == first and code(again) == "too_fast"
+        assert bench.relay.done_actions == []
+        assert code(bench.send(command)) == "done"  # sent anew
+
+
+def test_what_had_expired_has_not_become_fresh_when_it_is_delivered_again():
+    bench = Bench()
+    bench.session.settled = False
+    assert code(bench.send({"action": "on"})) == "expired"
+    bench.session.settled = True
+    assert code(bench.send({"action": "on"}, again=True)) == "expired"
+    assert bench.relay.done_actions == []
+
+
 def test_similar_ids_are_different():
     bench = Bench()
     for request_id in ("r", "R", "r ", " r", "r\n", "r\u0301", "\u20ac", "r" * 63, "r" * 64):
