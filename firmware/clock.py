@@ -7,6 +7,7 @@ _EPOCH_OFFSET_S = 946684800 if gmtime(0)[0] == 2000 else 0
 # the chips (31 bits from 2000 end 18 days later).
 EARLIEST_S = 1767225600  # 2026-01-01
 LATEST_S = 3092601600  # 2068-01-01
+BACK_S = 3600
 
 
 class Clock:
@@ -22,7 +23,8 @@ class Clock:
         self._ms = 0
         self.uptime_s = 0
         self._offset_s = None  # Unix time at uptime 0; None while unknown
-        self._stamped_s = self._stamp = None  # the last timestamp, and its second
+        self._stamp = None  # the last timestamp
+        self._stamped_s = 0  # and its second
         self._phase_ms = 0  # how far the second of UTC is ahead of the second of uptime
 
     def update(self, now_ms):
@@ -42,6 +44,8 @@ class Clock:
         if not EARLIEST_S <= unix_s < LATEST_S:
             raise ValueError("time %d is outside 2026 to 2067" % unix_s)
         before_s = self.unix()
+        if before_s is not None and before_s - unix_s > BACK_S:
+            self._stamped_s = 0
         self._phase_ms = (ms - self._ms) % 1000
         self._offset_s = unix_s - self.uptime_s - (self._ms + self._phase_ms) // 1000
         return None if before_s is None else unix_s - before_s
@@ -53,11 +57,18 @@ class Clock:
         return self._offset_s + self.uptime_s + (self._ms + self._phase_ms) // 1000
 
     def timestamp(self):
-        """UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None while unknown."""
+        """UTC as `YYYY-MM-DDTHH:MM:SSZ`, or None while unknown.
+
+        It never goes back: set back by up to an hour, the clock gives none until it has come to
+        the second that was told last. More than that, and what was told was wrong.
+        """
         unix_s = self.unix()
-        if unix_s != self._stamped_s:  # seven metrics share a second, as a rule
-            self._stamped_s = unix_s
-            self._stamp = format_timestamp(unix_s)
+        if unix_s == self._stamped_s:  # seven metrics share a second, as a rule
+            return self._stamp
+        if unix_s is None or unix_s < self._stamped_s:
+            return None
+        self._stamped_s = unix_s
+        self._stamp = format_timestamp(unix_s)
         return self._stamp
 
 

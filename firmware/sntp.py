@@ -11,12 +11,16 @@ ANSWER_MS = 3000
 RETRY_MIN_MS = 5000  # doubled after each failed round
 RETRY_MAX_MS = 600000
 RESYNC_MS = 86400000 // 4
+DOUBT_S = 60  # the chips' crystals take months to be so far off
+_AGREE_S = 5  # between two answers that say the same
 _NTP_TO_UNIX_S = 2208988800  # from 1900 to 1970
 _ERA_S = 1 << 32  # NTP seconds begin again in 2036
 
 
 class Sntp:
     """Asks one server after the other until one gives a sane time, then again every 6 hours.
+
+    A known time is moved by more than a minute only when a second answer says the same.
 
     servers: list of "host" or "host:port"; resolver: looks names up; log: callable(text).
     The stock ntptime turns a refusal (all zero) into the year 2036 and checks nothing else
@@ -37,6 +41,7 @@ class Sntp:
         self._state = "idle"
         self._lookup = None
         self._socket = None
+        self._doubted_s = None  # Unix time at uptime 0, by an answer that waits for a second one
 
     def service(self):
         """One step, called by the foreground while there is a network."""
@@ -86,6 +91,7 @@ class Sntp:
 
     def _answered(self, answer):
         unix_s, ms = parse_answer(answer, self._nonce)
+        self._believe(unix_s)
         step_s = self._clock.set_unix(unix_s, ms)
         if self.on_time:
             self.on_time(unix_s)
@@ -93,6 +99,16 @@ class Sntp:
             self._log("time: %s from %s" % (self._clock.timestamp(), self._servers[self._at]))
         self._rest(RESYNC_MS)
         self._retry_ms = RETRY_MIN_MS
+
+    def _believe(self, unix_s):
+        known_s = self._clock.unix()
+        start_s = unix_s - self._clock.uptime_s
+        doubted_s, self._doubted_s = self._doubted_s, None
+        if known_s is None or abs(unix_s - known_s) <= DOUBT_S:
+            return
+        if doubted_s is None or abs(start_s - doubted_s) > _AGREE_S:
+            self._doubted_s = start_s
+            raise ValueError("off by %d s: asking again" % (unix_s - known_s))
 
     def _failed(self, error):
         if self._retry_ms == RETRY_MIN_MS:

@@ -93,6 +93,32 @@ def test_every_part_of_a_second_is_kept_at_every_uptime():
             assert c.set_unix(NEW_YEAR_S + 1, 0) == 0
 
 
+def test_timestamps_never_go_back():
+    # A server corrects the clock by some seconds: nothing is stamped until it has caught up.
+    c = clock_at(0)
+    c.update(5000)
+    c.set_unix(NEW_YEAR_S + 10)
+    assert c.timestamp() == "2026-01-01T00:00:10Z"
+    c.set_unix(NEW_YEAR_S + 7)
+    for i in range(1, 3):
+        assert c.timestamp() is None
+        c.update(5000 + 1000 * i)
+    assert c.unix() == NEW_YEAR_S + 9
+    assert c.timestamp() is None
+    c.update(8000)
+    assert c.timestamp() == "2026-01-01T00:00:10Z"
+    c.update(9000)
+    assert c.timestamp() == "2026-01-01T00:00:11Z"
+
+
+def test_a_clock_that_was_hours_ahead_begins_again():
+    c = clock_at(0)
+    c.set_unix(NEW_YEAR_S + 86400)
+    c.timestamp()
+    c.set_unix(NEW_YEAR_S)
+    assert c.timestamp() == "2026-01-01T00:00:00Z"
+
+
 def test_an_impossible_time_is_refused_and_the_old_one_stays():
     c = clock_at(0)
     c.set_unix(NEW_YEAR_S)

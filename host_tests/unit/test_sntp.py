@@ -31,6 +31,11 @@ class Clock:
     def __init__(self):
         self.set_to = []
         self.step_s = None
+        self.known_s = None
+        self.uptime_s = 7
+
+    def unix(self):
+        return self.known_s
 
     def set_unix(self, unix_s, ms):
         self.set_to.append(unix_s)
@@ -221,6 +226,41 @@ def test_a_small_step_is_not_worth_a_line():
     bench.reply()
     bench.run(1)
     assert len(bench.log.lines) == 1
+
+
+def test_a_large_step_needs_a_second_answer_that_says_the_same():
+    # One server with a wrong time would have moved a clock that was right.
+    bench = Bench()
+    bench.clock.known_s = UNIX_2026 - 61
+    bench.run(1)
+    bench.reply()
+    bench.run(1)
+    assert bench.clock.set_to == []
+    assert bench.resolver.asked == ["one.example", "two.example"]
+    bench.reply()
+    bench.run(1)
+    assert bench.clock.set_to == [UNIX_2026]
+
+
+def test_two_servers_that_differ_move_nothing():
+    bench = Bench(["one.example"])
+    bench.clock.known_s = UNIX_2026
+    for asked, off_s in enumerate((7200, 3600, 7200)):
+        while len(bench.net.made) == asked:
+            bench.run(1)
+        bench.reply(seconds=NTP_2026 + off_s)
+        bench.run(1)
+    assert bench.clock.set_to == []
+    assert bench.log.lines == ["time: one.example: off by 7200 s: asking again"]
+
+
+def test_a_minute_of_drift_is_corrected_at_once():
+    bench = Bench()
+    bench.clock.known_s = UNIX_2026 + 60
+    bench.run(1)
+    bench.reply()
+    bench.run(1)
+    assert bench.clock.set_to == [UNIX_2026]
 
 
 def test_a_silent_server_gives_way_to_the_next_after_3_seconds():
