@@ -157,7 +157,9 @@ def _link(board, clock, log, settings, device, outbox, stream):
     sntp.on_time = board.set_rtc
     topics = Topics(settings["base_topic"], settings["home_id"], settings["node_id"])
     client_id = device.client_id(settings["home_id"], settings["node_id"])
-    session = Session(client_id, stream, topics, settings)
+    # Only a soft reset is over at once; a power cut may have lasted for days.
+    long_away = not (device.was_online and board.reset_cause == "soft")
+    session = Session(client_id, stream, topics, settings, long_away)
     commands = Commands(topics, outbox, clock, board.retained, {}, session, log)
     return session, commands, sntp
 

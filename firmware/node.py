@@ -2,7 +2,7 @@
 import gc
 from time import ticks_add, ticks_diff, ticks_ms
 
-from . import storage
+from . import ondemand, storage
 from .log import plain, shortened
 from .mqtt.session import LinkDown
 
@@ -37,6 +37,7 @@ class Node:
         self._reset_cause = reset_cause
         self._crash = crash
         self._last_error = None
+        self._link_errors = 0  # attempts that failed, and sessions that were lost
         self._last_states = None  # of the relays, waiting to be written
         self._chores_ms = self._backfill_ms = ticks_ms()
         self._joined = False
@@ -56,6 +57,8 @@ class Node:
             self._session.interrupted()
         self._log("node: stops (%s)" % self._stopping)
         self._backlog.flush()
+        if self._stopping == "restart" and self._session.online:
+            ondemand.load("device").stopped_online(self._log)
         self._session.stop(self._status.offline_payload(self._stopping),
                            leave=self._stopping == "shutdown")
         return self._stopping
@@ -99,6 +102,7 @@ class Node:
         if reason:
             text += ": " + reason
             self._last_error = "%s: %s" % (reason, detail)
+            self._link_errors += 1
         self._log("%s (%s)" % (text, detail) if detail else text)
         if event == "disconnected":
             self._backlog.offline()
@@ -116,6 +120,7 @@ class Node:
         return [
             ("tick_max_ms", self._rhythm.take_max_gap_ms()),
             ("reconnects", max(self._session.connects - 1, 0)),
+            ("link_errors", self._link_errors),
             ("last_error", self._last_error and shortened(plain(self._last_error), 100)),
             ("boots", self._boots),
             ("reset_cause", self._reset_cause),

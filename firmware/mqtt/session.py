@@ -27,7 +27,8 @@ class Session(robust.MQTTClient):
 
     stream: the `Stream` that carries it; topics: `Topics`; settings: dict with `broker_host
     broker_port websocket websocket_port websocket_path broker_user broker_password keepalive_s
-    backoff_min_ms stable_s`.
+    backoff_min_ms stable_s`; long_away: False where it is known that the last session ended just
+    now (a planned restart).
     Two hooks, to be set before the first call:
     on_command(topic, payload, retained, again, size) is called inside the umqtt callback: it
     must not publish and must not raise; payload is None where `size` bytes were too many, `again`
@@ -35,7 +36,7 @@ class Session(robust.MQTTClient):
     on_event(event, reason, detail) hears `connecting`, `connected`, `disconnected`, `error`.
     """
 
-    def __init__(self, client_id, stream, topics, settings):
+    def __init__(self, client_id, stream, topics, settings, long_away=True):
         user = settings["broker_user"]
         super().__init__(
             client_id.encode(),
@@ -62,7 +63,7 @@ class Session(robust.MQTTClient):
         self._since_ms = ticks_ms()  # of the state "online", or of its end
         # Two that ticks cannot tell for ever (they wrap), so they are noted when they become true:
         self._stable = False  # online for long enough to start the back-off again
-        self._long_away = True  # offline for so long that queued commands may be stale
+        self._long_away = long_away  # offline for so long that queued commands may be stale
         self._pinged_ms = None  # a ping is on its way since
         self._pongs = 0  # of the stream, as last looked at
         self._commands = 0  # since that ping

@@ -234,8 +234,8 @@ def test_a_command_sent_during_a_restart_is_answered_after_it(node):
     node.hub.wait("status/online", lambda m: not m.json["online"], after)
     node.hub.send("led", {"action": "identify", "request_id": "while away"})
     answer = node.hub.answer("while away", after, 20)
-    # It may have been queued for long: without the time of day nobody can tell.
-    assert answer["status"] == "success" or answer["error"]["code"] == "expired"
+    # It has no timestamp, but a planned restart is over too soon for it to be stale.
+    assert answer["status"] == "success"
     node.online(after)
 
 

@@ -38,6 +38,23 @@ def test_client_id():
 
 
 @in_scratch
+def test_a_planned_stop_is_told_to_the_next_start_only():
+    first = Device(Log())
+    device.stopped_online(Log())
+    second = Device(Log())
+    assert second.was_online and not first.was_online
+    assert (second.boots, second.suffix) == (2, first.suffix)
+    assert not Device(Log()).was_online
+
+
+@in_scratch
+def test_a_planned_stop_beside_a_broken_file_changes_nothing():
+    write(PATH, b"{")
+    device.stopped_online(Log())
+    assert not Device(Log()).was_online
+
+
+@in_scratch
 def test_a_broken_file_is_told_and_replaced():
     for data in (b"", b'{"boots": 5, "suffix": "0123abcd"', b"\xff\xff", bytes(9000)):
         write(PATH, data)

@@ -4,7 +4,7 @@ import json
 import os
 from time import ticks_diff
 
-from firmware import node
+from firmware import device, node
 from firmware.mqtt.session import LinkDown
 from firmware.node import LAST_PATH
 from firmware.telemetry import status
@@ -281,7 +281,7 @@ def test_health():
     found = bench.health()
     assert found.pop("heap_free") > 0
     assert found == {
-        "tick_max_ms": 12, "reconnects": 2, "last_error": "timeout: no answer (tcp)", "boots": 17,
+        "tick_max_ms": 12, "reconnects": 2, "link_errors": 1, "last_error": "timeout: no answer (tcp)", "boots": 17,
         "reset_cause": "watchdog", "crash": "Traceback: ValueError: boom", "meter_ok": True,
         "meter_errors": 3, "dropped": 0, "backlog": 0, "bytes_sent": 4711,
         "timestamp": "2026-01-01T00:00:00Z"}
@@ -376,6 +376,23 @@ def test_a_restart_waits_until_the_answers_are_out():
     # It stays subscribed: the broker keeps what comes meanwhile.
     assert bench.session.trail[-1] == ("stop", "restart", False)
     assert bench.log.lines[-1] == "node: stops (restart)"
+
+
+def stopped_online(online):
+    told = []
+    bench = Bench()
+    if online:
+        bench.go_online()
+    with bench.patched, Patched(device, stopped_online=told.append):
+        bench.node.restart()
+        bench.node.run()
+    return bool(told)
+
+
+@in_scratch
+def test_a_restart_with_a_session_is_remembered_for_the_next_start():
+    assert stopped_online(True)
+    assert not stopped_online(False)
 
 
 def test_a_restart_does_not_wait_for_a_link_that_is_gone():
