@@ -74,9 +74,10 @@ def test_a_session_cut_around_its_packets(new_node, own_broker, capsys):
 def everywhere(recorded):
     """Every byte, both ways; what builds up a session also where the broker knows nothing yet."""
     new = {TO_BROKER: packet_ends(recorded[TO_BROKER])[1], TO_NODE: NEW_TO_NODE}
-    points = [(faults.RST, TO_NODE, at) for at in range(len(recorded[TO_NODE]) + 1)]
+    points = []
     for direction in (TO_BROKER, TO_NODE):
-        points += [(faults.FIN, direction, at) for at in range(len(recorded[direction]) + 1)]
+        for kind in (faults.FIN, faults.RST):
+            points += [(kind, direction, at) for at in range(len(recorded[direction]) + 1)]
         points += [(faults.FIN, direction, at, True) for at in range(new[direction] + 1)]
     return points
 

@@ -8,11 +8,13 @@ from .heap import heap
 from .instructions import instructions
 from .latency import latency
 from .publish import publish
+from .reconnect import reconnect
 from .traffic import traffic
 
 ROWS = {
     "publish": publish,
     "latency": latency,
+    "reconnect": reconnect,
     "gap": gap,
     "heap": heap,
     "traffic": traffic,

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 
+from ...support import proxy as faulty
 from ...support.broker import Broker
 from ..measure import ANSWER_LIMIT_S, BenchError, command_text, row
 from ..node import BASE, FLOWING, Node
@@ -11,6 +12,9 @@ from ..node import BASE, FLOWING, Node
 _ALLOWED_MS = 50
 _KEEPALIVE_S = 5  # the shortest: a frozen broker is given up after 7.5 s
 _FROZEN_S = 8.5
+_HALF_OPEN_S = 8.5
+_STALL_S = 3
+_SLICES_S = 3
 _AWAY_S = 2
 _BURST = 1000
 _LARGE_BYTES = 20 * 1024
@@ -26,16 +30,21 @@ def gap(bench):
         "broker frozen (SIGSTOP) for 8.5 s": (_freeze, 1),
         "burst of 1,000 commands": (_burst, 0),
         "message of 20 KiB": (_large, 0),
+        "line reset": (_reset, 1),
+        "line half-open for 8.5 s": (_half_open, 1),
+        "line stalled for 3 s": (_stall, 0),
+        "line of one byte at a time for 3 s": (_slices, 2),
     }
-    settings = dict(FLOWING, keepalive_s=_KEEPALIVE_S, backoff_min_ms=200)
+    settings = dict(FLOWING, keepalive_s=_KEEPALIVE_S, backoff_min_ms=200, stable_s=1)
     gaps_ms = {}
-    with Broker(bench.tools.mosquitto) as broker, bench.start("gap.py", bits=32) as control:
-        with Node(bench, broker, **settings), Hub(broker) as hub:
+    with Broker(bench.tools.mosquitto) as broker, bench.start("gap.py", bits=32) as control, \
+            faulty.FaultProxy(broker.host, broker.port) as line:
+        with Node(bench, line, **settings), Hub(broker) as hub:
             control.wait_until_ready()
             hub.refreshed_max_ms()  # what the start took is no fault's
             for name, (fault, ended) in faults.items():
                 before = hub.reconnects
-                fault(broker, hub)
+                fault(broker, hub, line)
                 gaps_ms[name] = hub.refreshed_max_ms()
                 if hub.reconnects - before != ended:
                     raise BenchError("%s: the node reconnected %d times, expected %d"
@@ -50,29 +59,60 @@ def gap(bench):
     ]
 
 
-def _kill(broker, hub):
+def _kill(broker, hub, line):
     broker.kill9()
     time.sleep(_AWAY_S)
     broker.start()
 
 
-def _restart(broker, hub):
+def _restart(broker, hub, line):
     broker.restart()
 
 
-def _freeze(broker, hub):
+def _freeze(broker, hub, line):
     broker.suspend()
     time.sleep(_FROZEN_S)
     broker.resume()
 
 
-def _burst(broker, hub):
+def _burst(broker, hub, line):
     for number in range(_BURST):
         hub.publish("command/relay", command_text("burst-%d" % number))
 
 
-def _large(broker, hub):
+def _large(broker, hub, line):
     hub.publish("command/relay", bytes(_LARGE_BYTES))
+
+
+def _reset(broker, hub, line):
+    _break(line, faulty.RST)
+
+
+def _half_open(broker, hub, line):
+    _break(line, faulty.HALF_OPEN)
+    time.sleep(_HALF_OPEN_S)
+
+
+def _stall(broker, hub, line):
+    _break(line, faulty.STALL, stall_s=_STALL_S)
+    time.sleep(_STALL_S)
+
+
+def _slices(broker, hub, line):
+    # A plan counts from the next connection on.
+    line.plan = faulty.Plan(slice_bytes=1)
+    line.last.cut()
+    time.sleep(_SLICES_S)
+    line.plan = faulty.Plan()
+    line.last.cut()
+
+
+def _break(line, kind, **options):
+    """Let it happen with the next byte of telemetry."""
+    connection = line.last
+    passed = len(connection.passed[faulty.TO_BROKER])
+    connection.plan = faulty.Plan(kind, faulty.TO_BROKER, passed, **options)
+    line.wait(kind, lambda: connection.fault_s)
 
 
 class Hub:
