@@ -32,8 +32,8 @@ class Resolver:
 class Lookup:
     """One question. `poll()` returns the address, or None while it is not known yet.
 
-    It raises DnsError when the name does not exist. When nobody answers, the address that
-    answered last time is better than none.
+    It raises DnsError when the name does not exist. When nobody gives a good answer, the address
+    of last time is better than none; without one the DnsError tells the last trouble.
     """
 
     def __init__(self, host, servers, known):
@@ -42,8 +42,10 @@ class Lookup:
         self._address = host if is_address(host) else None
         if host.lower() == "localhost":  # RFC 6761, 6.3: no need to ask
             self._address = "127.0.0.1"
-        self._socket = None
+        # One for each server asked: a slow one may still answer when it is asked again.
+        self._sockets = []
         self._tries = 0
+        self._trouble = None  # the last answer that was none
         if self._address is None:
             if not servers:
                 raise DnsError(errno.EHOSTUNREACH, "no DNS server is known")
@@ -53,51 +55,69 @@ class Lookup:
 
     def poll(self):
         """The IPv4 address as text, or None: not yet."""
-        if self._address is not None:
-            return self._address
-        try:
-            data = self._socket.recv(ANSWER_BYTES)
-        except OSError as e:
-            if e.errno not in (errno.EAGAIN, errno.ECONNREFUSED):
+        if self._address is None:
+            try:
+                self._look()
+            except OSError:
                 self.close()
                 raise
-            data = None
-        if data and data[:2] == self._question[:2]:
-            return self._answered(data)
-        if ticks_diff(ticks_ms(), self._sent) > RETRY_MS:
-            self._retry()
         return self._address
 
     def close(self):
-        """Give the socket back."""
-        if self._socket:
-            self._socket.close()
-            self._socket = None
+        """Give the sockets back."""
+        for s in self._sockets:
+            s.close()
+        self._sockets = []
 
-    def _answered(self, data):
-        self.close()
-        self._address = parse_answer(data, self._question)
-        self._known[self._host] = self._address
-        return self._address
+    def _look(self):
+        # For an answer in each socket; without one, whether it is time to ask again.
+        overdue = ticks_diff(ticks_ms(), self._sent) > RETRY_MS
+        for s in self._sockets:
+            try:
+                data = s.recv(ANSWER_BYTES)
+            except OSError as e:
+                if e.errno not in (errno.EAGAIN, errno.ECONNREFUSED):
+                    raise
+                continue
+            if data[:2] != self._question[:2]:
+                continue
+            try:
+                address = parse_answer(data, self._question)
+            except DnsError as e:
+                if e.errno == errno.ENOENT:
+                    raise
+                self._trouble = e
+                # EINVAL may be forged, so the answer may still come. EIO is the server's own
+                # word: no need to wait if there is another.
+                if e.errno == errno.EIO and len(self._sockets) < len(self._servers):
+                    overdue = True
+                continue
+            self._address = self._known[self._host] = address
+            self.close()
+            return
+        if overdue:
+            self._retry()
 
     def _retry(self):
-        self.close()
         if self._tries < TRIES:
             self._send()
             return
+        self.close()
         self._address = self._known.get(self._host)
         if self._address is None:
-            raise DnsError(errno.ETIMEDOUT, "no DNS server answered for " + self._host)
+            raise self._trouble or DnsError(
+                errno.ETIMEDOUT, "no DNS server answered for " + self._host)
 
     def _send(self):
-        address, port = self._servers[self._tries % len(self._servers)]
+        i = self._tries % len(self._servers)
         self._tries += 1
         self._sent = ticks_ms()
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket = s
+        if i == len(self._sockets):
+            self._sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        s = self._sockets[i]
         try:
             s.setblocking(False)
-            s.connect(socket.getaddrinfo(address, port)[0][-1])
+            s.connect(socket.getaddrinfo(*self._servers[i])[0][-1])
             s.send(self._question)
         except OSError:
             pass  # no route yet, most likely: the retry or the end of the tries sees to it
@@ -128,7 +148,10 @@ def question(host, ident):
 
 
 def parse_answer(data, asked):
-    """The first address in an answer to the query `asked`. Raises DnsError."""
+    """The first address in an answer to the query `asked`.
+
+    Raises DnsError with ENOENT: there is none; EIO: the server cannot tell; EINVAL: no answer.
+    """
     try:
         flags = _u16(data, 2)
         if not flags & 0x8000 or _u16(data, 4) != 1:
@@ -153,6 +176,8 @@ def parse_answer(data, asked):
             at += size
     except (IndexError, ValueError):  # UnicodeError is a ValueError
         raise DnsError(errno.EINVAL, "the DNS answer is cut short or garbled")
+    if flags & 0x0200:
+        raise DnsError(errno.EIO, "the DNS answer is too long for UDP")
     raise DnsError(errno.ENOENT, "the DNS answer has no IPv4 address for " + name)
 
 

@@ -40,6 +40,7 @@ class Hub:
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(1, 1)
         self._client.max_queued_messages_set(0)  # without limit
+        self._login = (user, password)
         if user:
             self._client.username_pw_set(user, password)
         self._client.on_connect = self._subscribe
@@ -110,6 +111,8 @@ class Hub:
     def retained(self):
         """{topic: Message} of what a subscriber that comes now is given."""
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        if self._login[0]:
+            client.username_pw_set(*self._login)
         late, ready, complete = {}, threading.Event(), threading.Event()
         marker = self._prefix + "marker/" + self.new_id()
 

@@ -31,6 +31,7 @@ class LinkUnderTest:
     pid            the packet id used last
     payload_limit  of the stream, in bytes
     dns            [[address, port], ...] of the DNS servers
+    lib            folder whose modules go before those of lib/
 
     An event is a dict: `event reason detail delay_ms` of the session, or `command payload (bytes)
     retained size`; with each come `ticks` (of the house, since the start) and `longest_gap_ms`
@@ -38,7 +39,7 @@ class LinkUnderTest:
     """
 
     def __init__(self, micropython, port, constants=None, answer=None, pid=0, payload_limit=4096,
-                 dns=(), **settings):
+                 dns=(), lib=None, **settings):
         options = {
             "settings": dict(SETTINGS, broker_port=port, **settings),
             "constants": constants or {},
@@ -54,7 +55,7 @@ class LinkUnderTest:
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             [micropython, str(HERE / "drivers" / "link.py")],
-            env=dict(os.environ, MICROPYPATH=f"{REPO}:{REPO}/lib:.frozen"),
+            env=dict(os.environ, MICROPYPATH=f"{lib or REPO}:{REPO}:{REPO}/lib:.frozen"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

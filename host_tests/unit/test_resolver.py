@@ -59,9 +59,9 @@ class Bench:
     def __exit__(self, *error):
         self._patched.__exit__(*error)
 
-    def answer(self, *records):
+    def answer(self, *records, flags=b"\x81\x80"):
         s = self.net.made[-1]
-        s.coming.append(answer(*records, ident=s.sent[0][:2]))
+        s.coming.append(answer(*records, flags=flags, ident=s.sent[0][:2]))
 
 
 # The question
@@ -159,6 +159,13 @@ def test_a_server_that_fails():
         assert str(code) in refusal(answer(flags=bytes([0x81, 0x80 + code])))
 
 
+def test_a_truncated_answer_counts_as_far_as_it_goes():
+    truncated = b"\x83\x80"
+    assert parse_answer(answer(a_record(), flags=truncated), ASKED) == "10.1.2.3"
+    data = answer(cname(THE_NAME, name("other.host")), flags=truncated)
+    assert "too long" in refusal(data)
+
+
 def test_a_name_without_address():
     assert "no IPv4 address" in refusal(answer())
 
@@ -253,6 +260,107 @@ def test_an_answer_with_the_wrong_id_is_not_looked_at():
         assert lookup.poll() == "10.1.2.3"
 
 
+def test_a_server_of_2_s_is_slow_but_not_silent():
+    # The socket was closed when the query was repeated, so each answer came to nobody.
+    with Bench(SERVERS[:1]) as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        bench.ticks.sleep(resolver.RETRY_MS + 1)
+        assert lookup.poll() is None
+        assert tried(bench) == [SERVERS[0]] * 2
+        bench.answer(a_record())
+        assert lookup.poll() == "10.1.2.3"
+        assert len(bench.net.made) == 1 and bench.net.made[0].closed
+
+
+def test_the_first_server_may_still_answer_after_the_second_was_asked():
+    with Bench() as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        bench.ticks.sleep(resolver.RETRY_MS + 1)
+        assert lookup.poll() is None
+        first, second = bench.net.made
+        first.coming.append(answer(a_record(), ident=first.sent[0][:2]))
+        assert lookup.poll() == "10.1.2.3"
+        assert first.closed and second.closed
+        assert lookup.poll() == "10.1.2.3"
+
+
+def test_a_server_that_fails_or_refuses_gives_way_to_the_next_at_once():
+    # A server that could not tell ended the look-up, and the next was never asked.
+    for code in (2, 4, 5):
+        with Bench() as bench:
+            lookup = bench.resolver.lookup("broker.example")
+            bench.answer(flags=bytes([0x81, 0x80 + code]))
+            assert lookup.poll() is None
+            assert tried(bench) == SERVERS
+            bench.answer(a_record())
+            assert lookup.poll() == "10.1.2.3"
+            assert all(s.closed for s in bench.net.made)
+
+
+def test_a_truncated_answer_without_address_gives_way_to_the_next_at_once():
+    with Bench() as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        bench.answer(cname(THE_NAME, name("other.host")), flags=b"\x83\x80")
+        assert lookup.poll() is None
+        assert tried(bench) == SERVERS
+
+
+def test_the_only_server_is_asked_again_after_a_pause_and_its_failure_is_told():
+    with Bench(SERVERS[:1]) as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        start = bench.ticks.now_ms
+        error, answered = None, 0
+        while error is None:
+            if len(bench.net.made[0].sent) > answered:
+                answered += 1
+                bench.answer(flags=b"\x81\x82")
+            error = raised(DnsError, lookup.poll)
+            bench.ticks.sleep(10)
+        assert "code 2" in error.args[1]
+        assert tried(bench) == [SERVERS[0]] * 3
+        assert 4500 <= ticks_diff(bench.ticks.now_ms, start) <= 5000
+
+
+def test_what_answers_another_question_does_not_keep_the_answer_out():
+    # Anybody who guesses the id could end a look-up with it.
+    with Bench(SERVERS[:1]) as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        s = bench.net.made[0]
+        for false in (answer(a_record(), asked=name("other.host") + b"\0\1\0\1"),
+                      answer(a_record())[:30], answer(a_record(), flags=b"\x01\x00")):
+            s.coming.append(s.sent[0][:2] + false[2:])
+            assert lookup.poll() is None
+        assert tried(bench) == SERVERS[:1]
+        bench.answer(a_record())
+        assert lookup.poll() == "10.1.2.3"
+
+
+def test_if_nothing_better_comes_it_is_told_what_was_wrong_with_the_answer():
+    with Bench(SERVERS[:1]) as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        s = bench.net.made[0]
+        s.coming.append(s.sent[0][:2] + answer(a_record())[2:40])
+        error = None
+        while error is None:
+            error = raised(DnsError, lookup.poll)
+            bench.ticks.sleep(10)
+        assert "cut short" in error.args[1]
+
+
+def test_a_server_that_fails_leaves_us_the_last_known_address():
+    with Bench() as bench:
+        lookup = bench.resolver.lookup("broker.example")
+        bench.answer(a_record())
+        lookup.poll()
+        lookup = bench.resolver.lookup("broker.example")
+        bench.answer(flags=b"\x81\x82")
+        address = lookup.poll()
+        for _ in range(500):
+            address = address or lookup.poll()
+            bench.ticks.sleep(10)
+        assert address == "10.1.2.3"
+
+
 def test_a_name_that_does_not_exist_ends_the_look_up():
     with Bench() as bench:
         lookup = bench.resolver.lookup("broker.example")
@@ -261,6 +369,11 @@ def test_a_name_that_does_not_exist_ends_the_look_up():
         e = raised(DnsError, lookup.poll)
         assert e.args[0] == errno.ENOENT
         assert s.closed
+
+
+def tried(bench):
+    """The servers asked so far, each time."""
+    return [s.peer for s in bench.net.made for _ in s.sent]
 
 
 def test_a_silent_server_gives_way_to_the_next_and_the_third_try_is_the_last():
@@ -272,7 +385,7 @@ def test_a_silent_server_gives_way_to_the_next_and_the_third_try_is_the_last():
             error = raised(DnsError, lookup.poll)
             bench.ticks.sleep(10)
         assert error.args[0] == errno.ETIMEDOUT
-        assert [s.peer for s in bench.net.made] == [SERVERS[0], SERVERS[1], SERVERS[0]]
+        assert tried(bench) == [SERVERS[0], SERVERS[0], SERVERS[1]]
         assert all(s.closed for s in bench.net.made)
         assert 4500 <= ticks_diff(bench.ticks.now_ms, start) <= 5000
 
