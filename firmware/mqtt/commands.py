@@ -56,7 +56,7 @@ class Commands:
         self.handlers = handlers
         self._session = session
         self._log = log
-        # (digest, payload, whether it was executed) of the last ones, if the payload was short
+        # (digest, payload or None if it was long, whether it was executed) of the last ones
         self._answers = []
         self._overloaded_ms = None
         self._job = None  # one deferred command that waits for the foreground
@@ -165,6 +165,10 @@ class Commands:
             # What was refused may be tried again by whoever sent it, but not by the broker: it
             # delivers again (DUP) what it has no acknowledgement of, and "no" has been answered.
             if known == digest and (executed or again):
+                if payload is None and executed:
+                    break  # the present state tells
+                if payload is None:
+                    payload = self._payload(request_id, _error("expired", "refused before"))
                 self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
                 return True
         if self._retained.seen(digest):
@@ -200,10 +204,10 @@ class Commands:
             if self._answers[i][0] == digest:
                 del self._answers[i]
                 break
-        if len(payload) <= ANSWER_BYTES:
-            if len(self._answers) == ANSWERS:
-                del self._answers[0]
-            self._answers.append((digest, payload, executed))
+        if len(self._answers) == ANSWERS:
+            del self._answers[0]
+        kept = payload if len(payload) <= ANSWER_BYTES else None
+        self._answers.append((digest, kept, executed))
 
     def _overloaded(self, response):
         now_ms = ticks_ms()
@@ -213,12 +217,14 @@ class Commands:
             self._log("command: overloaded, 16 answers are waiting")
             self._respond(response, None, _error("overloaded", "too many commands: not executed"))
 
-    def _respond(self, response, request_id, body):
+    def _payload(self, request_id, body):
         # By hand: dictionaries have no order here, and people read this.
         stamp = self._clock.timestamp()
-        payload = '{"request_id": %s, %s%s}' % (
-            json.dumps(request_id), body, ', "timestamp": "%s"' % stamp if stamp else "")
-        payload = payload.encode()
+        return ('{"request_id": %s, %s%s}' % (
+            json.dumps(request_id), body, ', "timestamp": "%s"' % stamp if stamp else "")).encode()
+
+    def _respond(self, response, request_id, body):
+        payload = self._payload(request_id, body)
         if len(payload) > PAYLOAD_BYTES:
             self._log("command: an answer of %d bytes was too long" % len(payload))
             return self._respond(response, request_id,

@@ -345,6 +345,18 @@ def test_what_was_refused_is_not_executed_when_the_broker_delivers_it_again():
         assert code(bench.send(command)) == "done"  # sent anew
 
 
+def test_a_refusal_too_long_to_be_kept_stands_all_the_same():
+    bench = Bench()
+    bench.relay.fails = Refused("too_fast", "more than 5 changes in 3 s")
+    command = {"action": "on", "request_id": '"' * 64}
+    assert code(bench.send(command)) == "too_fast"
+    bench.relay.fails = None
+    again = bench.send(command, again=True)
+    assert (code(again), again["duplicate"]) == ("expired", True)
+    assert bench.relay.done_actions == []
+    assert code(bench.send(command)) == "done"
+
+
 def test_what_had_expired_has_not_become_fresh_when_it_is_delivered_again():
     bench = Bench()
     bench.session.settled = False
