@@ -1,17 +1,21 @@
 # Energy meters: one file per chip, loaded only when it is configured.
-_CHIPS = {  # chip and file name: class name
-    "pzem004t": "PZEM004T",
+CHIPS = {  # name in a board profile: file and class
+    "pzem004t": ("pzem004t", "PZEM004T"),
+    "sdm120": ("sdm", "SDM120"),
+    "sdm230": ("sdm", "SDM230"),
+    "sdm72": ("sdm", "SDM72"),
+    "sdm630": ("sdm", "SDM630"),
+    "cse7766": ("cse7766", "CSE7766"),
+    "hlw8032": ("cse7766", "CSE7766"),
+    "bl0942": ("bl0942", "BL0942"),
+    "hlw8012": ("hlw8012", "HLW8012"),
+    "bl0937": ("hlw8012", "HLW8012"),
 }
 
 
 def driver(chip):
-    """Driver class of a configured chip name; ValueError names an unknown one.
-
-    Every driver class has `SERIAL` (keyword arguments for its UART) and `MAX_POWER_W`. Its
-    objects have `start(now_ms)`, `poll(now_ms)` (a Reading or None), `busy`, `errors` (a count
-    per kind) and `error` (text of the latest failure).
-    """
-    if chip not in _CHIPS:
+    """Driver class of a chip; ValueError names an unknown one. README.md tells what it must do."""
+    if chip not in CHIPS:
         raise ValueError("unknown meter chip: %s" % (chip,))
-    module = __import__(__name__ + "." + chip, None, None, (_CHIPS[chip],))
-    return getattr(module, _CHIPS[chip])
+    name, of_class = CHIPS[chip]
+    return getattr(__import__(__name__ + "." + name, None, None, (of_class,)), of_class)

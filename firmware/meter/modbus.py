@@ -1,10 +1,18 @@
 """Modbus RTU as the master: CRC, read requests, reply checks, one transaction at a time."""
 
-from time import ticks_add, ticks_diff
+from time import ticks_diff
+
+from micropython import const
 
 REQUEST_SIZE = 8  # bytes of a read request
 REPLY_OVERHEAD = 5  # address, function, byte count and two bytes of CRC around the data
 GENERAL_ADDRESS = 0xF8  # PZEM: any module answers, under its own address
+
+_BYTE_BITS = const(10)  # on the wire, 8N1
+_DRIVER_ON_MS = const(2)  # how long an RS485 driver is on before the first bit (reference 7.5)
+_OFF = const(0)  # that driver
+_ON = const(1)
+_SENDING = const(2)
 
 # CRC of each nibble, 64 bytes of RAM. The full table would take 0.5 to 1 KiB; a loop over bits
 # needs none, but takes 4 to 5 times as long, too much of a tick for a long reply on an ESP8266.
@@ -99,18 +107,27 @@ def check_reply(data, begin, end, request):
 class ModbusPort:
     """One transaction at a time on a UART, without waiting.
 
-    `uart` has `any()`, `readinto()` and `write()` as machine.UART. `capacity` is the size of the
-    receive buffer: the longest reply, an echo and some noise. After "ok", the reply's data begin
-    at `buffer[data]` and hold until the next `start()`.
+    `uart` has `any()`, `readinto()` and `write()` as machine.UART, and maybe `txdone()`.
+    `capacity` is the size of the receive buffer: the longest reply, an echo and some noise.
+    `direction(level)` switches an RS485 driver; None: there is none, or one that needs no pin. It
+    goes off at the first tick after the last bit. After "ok", the reply's data begin at
+    `buffer[data]` and hold until the next `start()`.
     """
 
-    def __init__(self, uart, capacity, timeout_ms=300):
+    def __init__(self, uart, capacity, timeout_ms=300, baudrate=9600, direction=None):
         self._uart = uart
+        self._txdone = getattr(uart, "txdone", None)
         self._timeout_ms = timeout_ms
+        self._baudrate = baudrate
+        self._direction = direction
         # None = idle. A request = its answer is awaited: start() sets it, the result of poll()
         # clears it.
         self._request = None
-        self._deadline_ms = 0
+        # The RS485 driver: start() makes it _ON, the polls write the request (_SENDING) and
+        # then switch it _OFF.
+        self._driver = _OFF
+        self._start_ms = 0  # when the driver went on, and then when the request was written
+        self._owed = False  # the previous request had no answer: it may come late
         self._seen = None  # the failure to report unless a good reply follows
         self._byte = bytearray(1)
         self._begin = 0  # buffer[_begin:_end]: received and not yet judged
@@ -130,8 +147,12 @@ class ModbusPort:
         self._begin = self._end = 0
         self._seen = None
         self._request = request
-        self._deadline_ms = ticks_add(now_ms, self._timeout_ms)
-        self._uart.write(request)
+        self._start_ms = now_ms
+        if self._direction:
+            self._direction(1)
+            self._driver = _ON
+        else:
+            self._uart.write(request)
 
     def poll(self, now_ms):
         """None while waiting or idle; the result once, when the transaction is over.
@@ -142,13 +163,37 @@ class ModbusPort:
         """
         if self._request is None:
             return None
+        elapsed_ms = ticks_diff(now_ms, self._start_ms)
+        if self._driver != _OFF and not self._drive(now_ms, elapsed_ms):
+            return None
         self._receive()  # before the clock is looked at: after a late tick the reply is here
-        result = self._search()
-        if result is None and ticks_diff(now_ms, self._deadline_ms) >= 0:
+        result = self._search(elapsed_ms)
+        if result is None and elapsed_ms >= self._timeout_ms:
             result = self._seen or "timeout"
         if result is not None:
             self._request = None
+            self._owed = result == "timeout"
         return result
+
+    def _drive(self, now_ms, elapsed_ms):
+        """Move the RS485 driver on; True when it is off."""
+        if self._driver == _ON:
+            if elapsed_ms >= _DRIVER_ON_MS:
+                self._uart.write(self._request)
+                self._start_ms = now_ms
+                self._driver = _SENDING
+            return False
+        # Both conditions: the write may have come later than `now_ms` of its tick, and on the
+        # ESP8266 txdone() is true while the last byte is still leaving.
+        if not self._fits(REQUEST_SIZE, elapsed_ms) or self._txdone and not self._txdone():
+            return False
+        self._direction(0)
+        self._driver = _OFF
+        return True
+
+    def _fits(self, size, elapsed_ms):
+        """Whether `size` bytes can have passed on the wire in this time."""
+        return elapsed_ms * self._baudrate >= size * _BYTE_BITS * 1000
 
     def _receive(self):
         """Take what has arrived, at most as much as fits, so noise cannot hold up the tick.
@@ -165,17 +210,19 @@ class ModbusPort:
             end += 1
         self._end = end
 
-    def _search(self):
+    def _search(self, elapsed_ms):
         """Slide over the received bytes to the first good frame."""
+        request = self._request
         begin = self._begin
         while begin < self._end:
-            found = check_reply(self.buffer, begin, self._end, self._request)
-            if found == "ok":
-                self.data = begin + 3
-                return found
-            if found == "exception":
-                self.exception_code = self.buffer[begin + 2]
-                return found
+            found = check_reply(self.buffer, begin, self._end, request)
+            if found == "ok" or found == "exception":
+                size = reply_size(request) if found == "ok" else REPLY_OVERHEAD
+                if not self._owed or self._fits(REQUEST_SIZE + size, elapsed_ms):
+                    self.data = begin + 3
+                    self.exception_code = self.buffer[begin + 2]
+                    return found
+                found = "noise"  # too early for this request's answer: it is the one before
             if self._seen is None or self._seen == "noise":
                 self._seen = "noise" if found == "more" else found
             if found == "more":

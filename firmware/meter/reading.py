@@ -2,7 +2,13 @@
 
 
 class Reading:
-    """Values of one sample. None means unknown, never zero. Only `energy_wh` is an int.
+    """Values of one sample of one channel. None means unknown, never zero.
+
+    `active_power_w` is positive for import. The driver gives energy in one of three ways, as ints:
+    `register_wh` and `register_export_wh` are the meter's own registers; `counted_dwms` is what
+    its pulse counter counted since the driver's previous reading, in dW x ms (36,000,000 to the
+    Wh), negative for export; all None: the power is integrated over time. The energy module adds
+    the totals, ints too: import, export, and the import of this and of the last local day.
 
     A driver reuses its objects: a reading holds until the driver returns the next one.
     """
@@ -11,9 +17,22 @@ class Reading:
         self.voltage_v = None
         self.current_a = None
         self.active_power_w = None
-        self.energy_wh = None
         self.frequency_hz = None
         self.power_factor = None
+        self.register_wh = None
+        self.register_export_wh = None
+        self.counted_dwms = None
+        self.energy_wh = None
+        self.export_wh = None
+        self.today_wh = None
+        self.yesterday_wh = None
+
+    @property
+    def apparent_power_va(self):
+        """Voltage x current, None if one is unknown."""
+        if self.voltage_v is None or self.current_a is None:
+            return None
+        return self.voltage_v * self.current_a
 
 
 def implausible(reading, limits):

@@ -6,36 +6,45 @@ _MISSES_UNTIL_LOST = 3
 
 
 class Sampler:
-    """One reading per `period_ms` from `driver`; `log` takes a text.
+    """One sample per `period_ms` from `driver`; `log` takes a text; `names`: of its channels.
 
-    A meter that missed 3 reads in a row is unknown: `ok` is False and `last_reading` None, until
-    the next good reading. `polls`, `good` and `errors` count the reads that ended, were good and
-    were missed since the start; `last_error` says why the latest was missed.
+    A channel that missed 3 samples in a row is unknown (`ok[channel]` is False) until its next
+    good one. Counted since the start: `polls`, the samples that ended; `good[channel]`;
+    `all_good`, those in which no channel was missed; `errors`, the others.
     """
 
-    def __init__(self, driver, period_ms=1000, log=None):
+    def __init__(self, driver, period_ms=1000, log=None, names=("",)):
         self._driver = driver
         self._period_ms = period_ms
         self._log = log
+        self._names = names
         self._due_ms = None  # when to ask next; None before the first poll
         self._waiting = False  # asked, and the driver has not settled it
-        self._misses = 0  # in a row
-        self._asked_polls = self._asked_good = 0  # the counts when quality was last asked
-        self._quality_percent = 0
-        self._logged_ok = None  # the state the log knows; None: neither was reported yet
-        self.ok = False
-        self.polls = self.good = self.errors = 0
-        self.last_reading = None
-        self.last_error = None
+        self._missed = (None,) * len(names)
+        self._misses = [0] * len(names)  # in a row
+        self._logged_ok = list(self._missed)  # what the log knows; None: nothing yet
+        self.ok = [False] * len(names)
+        self.good = [0] * len(names)
+        self.polls = self.all_good = 0
+
+    @property
+    def errors(self):
+        """Samples in which at least one channel was missed."""
+        return self.polls - self.all_good
 
     def poll(self, now_ms):
-        """Each good reading once, else None. Call it every 10 ms or so."""
-        reading = None
-        if self._waiting:
-            reading = self._driver.poll(now_ms)
-            if reading is not None or not self._driver.busy:
-                self._waiting = False
-                self._settle(reading)
+        """Each sample once: a tuple of a Reading, or None if it was missed, for each channel.
+
+        Else None. Call it every 10 ms or so.
+        """
+        readings = self._driver.poll(now_ms)
+        if self._waiting and (readings is not None or not self._driver.busy):
+            self._waiting = False
+            if readings is None:
+                readings = self._missed
+            self._settle(readings)
+        else:
+            readings = None
         if self._due_ms is None:
             self._due_ms = now_ms
         late_ms = ticks_diff(now_ms, self._due_ms)
@@ -45,36 +54,27 @@ class Sampler:
             self._due_ms = ticks_add(self._due_ms, periods * self._period_ms)
             self._waiting = True
             self._driver.start(now_ms)
-        return reading
+        return readings
 
-    def quality_percent(self):
-        """Share of good reads since the last call, rounded down; the last figure if none ended."""
-        polls = self.polls - self._asked_polls
-        if polls:
-            self._quality_percent = 100 * (self.good - self._asked_good) // polls
-            self._asked_polls = self.polls
-            self._asked_good = self.good
-        return self._quality_percent
-
-    def _settle(self, reading):
+    def _settle(self, readings):
         self.polls += 1
-        if reading is not None:
-            self.good += 1
-            self._misses = 0
-            self.ok = True
-            self.last_reading = reading
-            self._log_change("meter answers")
-            return
-        self.errors += 1
-        self._misses += 1
-        self.last_error = self._driver.error
-        if self._misses >= _MISSES_UNTIL_LOST:
-            self.ok = False
-            self.last_reading = None
-            self._log_change("meter lost: " + str(self.last_error))
+        missed = 0
+        for channel, reading in enumerate(readings):
+            if reading is not None:
+                self.good[channel] += 1
+                self._misses[channel] = 0
+                self._know(channel, True)
+            else:
+                missed += 1
+                self._misses[channel] += 1
+                if self._misses[channel] >= _MISSES_UNTIL_LOST:
+                    self._know(channel, False)
+        if not missed:
+            self.all_good += 1
 
-    def _log_change(self, text):
-        if self.ok != self._logged_ok:
-            self._logged_ok = self.ok
-            if self._log:
-                self._log(text)
+    def _know(self, channel, ok):
+        self.ok[channel] = ok
+        if self._logged_ok[channel] is not ok and self._log:
+            self._logged_ok[channel] = ok
+            text = "meter%s " % (self._names[channel] and " " + self._names[channel])
+            self._log(text + ("answers" if ok else "lost: %s" % self._driver.error))

@@ -100,7 +100,7 @@ def test_real_replies_are_good_and_their_data_found():
     ):
         wire, port = started(64, 0, request(*asked))
         wire.waiting = bytes.fromhex(reply)
-        assert port.poll(10) == "ok", reply
+        assert port.poll(80) == "ok", reply
         got = bytes(port.buffer[port.data : port.data + 2 * asked[3]])
         assert got == bytes.fromhex(data), reply
 
@@ -156,15 +156,15 @@ def test_all_bytes_at_once_with_any_0_or_1():
     port = modbus.ModbusPort(wire, 64)
     port.start(0, REQUEST)
     wire.waiting = REPLY
-    assert port.poll(10) == "ok"
+    assert port.poll(80) == "ok"
 
 
 def test_any_that_promises_a_byte_which_does_not_come():
     wire, port = started()
     wire.any = lambda: 1
-    assert port.poll(10) is None
+    assert port.poll(70) is None
     wire.waiting = REPLY
-    assert port.poll(20) == "ok"
+    assert port.poll(80) == "ok"
 
 
 def test_silence_times_out_at_the_limit_and_not_before():
@@ -289,6 +289,45 @@ def test_a_reply_left_from_an_earlier_request_is_not_taken():
     assert port.poll(300) == "timeout"
 
 
+def test_a_late_answer_that_ends_before_the_new_one_could_is_not_taken():
+    wire, port = started()
+    assert port.poll(300) == "timeout"
+    port.start(310, REQUEST)
+    wire.waiting = REPLY
+    assert port.poll(344) is None  # the request and 25 bytes take 34.4 ms
+    wire.waiting = REPLY
+    assert port.poll(345) == "ok"  # its own
+
+
+def test_the_rest_of_a_late_answer_is_skipped():
+    wire, port = started()
+    wire.waiting = REPLY[:9]
+    assert port.poll(300) == "noise"
+    wire.waiting = REPLY[9:12]
+    port.start(310, REQUEST)
+    wire.waiting = REPLY[12:] + REPLY
+    assert port.poll(400) == "ok"
+    assert bytes(port.buffer[port.data : port.data + 20]) == REPLY[3:-2]
+
+
+def test_a_late_answer_of_another_shape_is_skipped():
+    asked = request(1, 4, 0x15A, 12)
+    body = b"\x01\x04\x18" + bytes(range(24))
+    crc = modbus.crc16(body, 0, len(body))
+    own = body + bytes((crc & 0xFF, crc >> 8))
+    wire, port = started(64, 0, asked)
+    wire.waiting = REPLY
+    assert port.poll(90) is None
+    wire.waiting = own
+    assert port.poll(120) == "ok"
+    assert bytes(port.buffer[port.data : port.data + 24]) == bytes(range(24))
+
+
+def test_a_late_answer_of_another_address_is_skipped():
+    asked = request(2, 4, 0, 10)
+    assert outcome(REPLY, 64, asked) == "noise"
+
+
 def test_input_left_after_a_noisy_transaction_is_thrown_away():
     wire, port = started()
     wire.waiting = b"\x01" * 63
@@ -326,3 +365,91 @@ def test_the_longest_sdm_reply_fits_a_port_of_its_size():
     reply[163] = crc & 0xFF
     reply[164] = crc >> 8
     assert outcome(reply, 165, asked) == "ok"
+
+
+class Rs485:
+    """A UART that counts what leaves it, and the pin beside it, in one history."""
+
+    def __init__(self, done=None):
+        self.history = []
+        self.waiting = b""
+        self.done = done
+        if done is not None:
+            self.txdone = lambda: self.done
+
+    def any(self):
+        return len(self.waiting)
+
+    def readinto(self, buffer):
+        buffer[0] = self.waiting[0]
+        self.waiting = self.waiting[1:]
+        return 1
+
+    def write(self, data):
+        self.history.append(bytes(data))
+
+    def direction(self, level):
+        self.history.append(level)
+
+
+def test_the_direction_pin_is_high_2_ms_before_the_request_and_until_its_air_time_is_over():
+    wire = Rs485()
+    port = modbus.ModbusPort(wire, 64, 300, 9600, wire.direction)
+    before = PERIOD - 3
+    port.start(before, REQUEST)
+    assert wire.history == [1]
+    assert port.poll(PERIOD - 2) is None
+    assert wire.history == [1]
+    assert port.poll(PERIOD - 1) is None
+    assert wire.history == [1, REQUEST]
+    assert port.poll(7) is None  # 8 ms on the air: the last stop bit is not out
+    assert wire.history == [1, REQUEST]
+    assert port.poll(8) is None
+    assert wire.history == [1, REQUEST, 0]
+    wire.waiting = REPLY
+    assert port.poll(80) == "ok"
+    assert wire.history == [1, REQUEST, 0]
+
+
+def test_the_direction_pin_waits_for_a_uart_that_knows_when_it_is_done():
+    wire = Rs485(done=False)
+    port = modbus.ModbusPort(wire, 64, 300, 9600, wire.direction)
+    port.start(0, REQUEST)
+    port.poll(10)
+    port.poll(30)
+    assert wire.history == [1, REQUEST]
+    wire.done = True
+    port.poll(40)
+    assert wire.history == [1, REQUEST, 0]
+
+
+def test_a_uart_that_is_done_too_early_does_not_cut_the_last_byte():
+    wire = Rs485(done=True)
+    port = modbus.ModbusPort(wire, 64, 300, 2400, wire.direction)
+    port.start(0, REQUEST)
+    port.poll(10)
+    port.poll(43)
+    assert wire.history == [1, REQUEST]
+    port.poll(44)
+    assert wire.history == [1, REQUEST, 0]
+
+
+def test_the_time_limit_counts_from_the_request_not_from_the_pin():
+    wire = Rs485()
+    port = modbus.ModbusPort(wire, 64, 300, 9600, wire.direction)
+    port.start(0, REQUEST)
+    port.poll(50)
+    port.poll(60)
+    assert port.poll(349) is None
+    assert port.poll(350) == "timeout"
+
+
+def test_the_echo_of_a_module_that_hears_itself_is_skipped():
+    wire = Rs485()
+    port = modbus.ModbusPort(wire, 64, 300, 9600, wire.direction)
+    port.start(0, REQUEST)
+    port.poll(10)
+    wire.waiting = REQUEST
+    assert port.poll(20) is None
+    wire.waiting = REPLY
+    assert port.poll(90) == "ok"

@@ -39,13 +39,29 @@ def frame(payload, address=1):
     return body + bytes((crc & 0xFF, crc >> 8))
 
 
-def read(driver, now_ms=0):
+def sample(driver, now_ms=0):
+    """What one sample gives: the tuple, or None. A poll comes every 40 ms."""
     driver.start(now_ms)
-    for later_ms in range(0, 310, 10):
-        reading = driver.poll(now_ms + later_ms)
-        if reading is not None:
-            return reading
+    while driver.busy:
+        now_ms += 40
+        readings = driver.poll(now_ms)
+        if readings is not None:
+            assert not driver.busy
+            return readings
     return None
+
+
+def read(driver, now_ms=0):
+    """The reading of a driver with one channel."""
+    readings = sample(driver, now_ms)
+    if readings is None:
+        return None
+    assert isinstance(readings, tuple) and len(readings) == driver.channels == 1
+    return readings[0]
+
+
+def pzem(*replies, **profile):
+    return PZEM004T(Wire(*replies), profile)
 
 
 def values(reading):
@@ -53,7 +69,7 @@ def values(reading):
         reading.voltage_v,
         reading.current_a,
         reading.active_power_w,
-        reading.energy_wh,
+        reading.register_wh,
         reading.frequency_hz,
         reading.power_factor,
     )
@@ -78,7 +94,7 @@ def test_real_frames_decode_exactly():
             (220.0, 1.0, 220.0, 0, 50.0, 1.0),
         ),
     ):
-        driver = PZEM004T(Wire(bytes.fromhex(reply)))
+        driver = pzem(bytes.fromhex(reply))
         assert values(read(driver)) == expected, reply
         assert sum(driver.errors.values()) == 0
         assert driver.error is None
@@ -86,22 +102,22 @@ def test_real_frames_decode_exactly():
 
 def test_the_payload_captured_without_its_frame_decodes_exactly():
     reply = frame("0925005a000000640000001900000" + "1f4002f0000")
-    assert values(read(PZEM004T(Wire(reply)))) == (234.1, 0.09, 10.0, 25, 50.0, 0.47)
+    assert values(read(pzem(reply))) == (234.1, 0.09, 10.0, 25, 50.0, 0.47)
 
 
 def test_high_words_of_current_power_and_energy_count():
     # 230.0 V, 0x0001_1170 mA, 0x0002_6DE0 dW, 0x0098_967F Wh: each above 65535.
     reply = frame("08fc117000016de00002967f009801f400630000")
-    assert values(read(PZEM004T(Wire(reply)))) == (230.0, 70.0, 15920.0, 9999999, 50.0, 0.99)
+    assert values(read(pzem(reply))) == (230.0, 70.0, 15920.0, 9999999, 50.0, 0.99)
 
 
-def test_energy_is_an_int():
-    assert isinstance(read(PZEM004T(Wire(REPLY))).energy_wh, int)
+def test_energy_is_the_modules_register_an_int():
+    assert isinstance(read(pzem(REPLY)).register_wh, int)
 
 
 def test_the_alarm_flag_changes_no_value():
     reply = frame("08d1006c000000f400000026000001f40064ffff")
-    assert read(PZEM004T(Wire(reply))).active_power_w == 24.4
+    assert read(pzem(reply)).active_power_w == 24.4
 
 
 def test_the_request_is_exact_for_each_address():
@@ -112,23 +128,91 @@ def test_the_request_is_exact_for_each_address():
         (0xF8, "f8040000000a6464"),
     ):
         wire = Wire()
-        PZEM004T(wire, address).start(0)
+        PZEM004T(wire, {"address": address}).start(0)
         assert wire.sent == [bytes.fromhex(expected)], address
 
 
 def test_a_module_with_another_address_is_not_taken_for_ours():
-    driver = PZEM004T(Wire(REPLY), 2)
+    driver = pzem(REPLY, address=2)
     assert read(driver) is None
     assert driver.errors["noise"] == 1
 
 
-def test_each_of_three_modules_on_one_bus_gives_its_own_values():
-    one = frame("08d1006c000000f400000026000001f400640000", 1)
-    two = frame("0898" + "03e80000089800000000000001f400640000", 2)
-    three = frame("0925005a0000006400000019000001f4002f0000", 3)
-    wire = Wire(one, two, three)
-    drivers = [PZEM004T(wire, address) for address in (1, 2, 3)]
-    assert [read(d, 1000 * i).active_power_w for i, d in enumerate(drivers)] == [24.4, 220.0, 10.0]
+ONE = frame("08d1006c000000f400000026000001f400640000", 1)
+TWO = frame("0898" + "03e80000089800000000000001f400640000", 2)
+THREE = frame("0925005a0000006400000019000001f4002f0000", 3)
+
+
+def powers(readings):
+    return [reading and reading.active_power_w for reading in readings]
+
+
+def test_three_modules_on_one_bus_are_asked_in_turn_for_one_sample():
+    wire = Wire(ONE, TWO, THREE)
+    driver = PZEM004T(wire, {"addresses": [1, 2, 3]})
+    assert driver.channels == 3
+    assert powers(sample(driver)) == [24.4, 220.0, 10.0]
+    assert [sent[0] for sent in wire.sent] == [1, 2, 3]
+    assert wire.sent[2] == bytes.fromhex("03040000000a71ef")
+
+
+def test_a_silent_module_of_three_costs_its_time_and_its_channel_only():
+    for silent in range(3):
+        replies = [ONE, TWO, THREE]
+        replies[silent] = b""
+        expected = [24.4, 220.0, 10.0]
+        expected[silent] = None
+        driver = pzem(*replies, addresses=[1, 2, 3])
+        assert powers(sample(driver)) == expected
+        assert driver.errors["timeout"] == sum(driver.errors.values()) == 1
+        assert driver.error == "timeout"
+
+
+def test_three_silent_modules_are_a_failure():
+    driver = pzem(addresses=[1, 2, 3])
+    assert sample(driver) is None
+    assert driver.errors["timeout"] == 3
+
+
+def test_a_module_that_answers_implausibly_fails_alone():
+    bad = frame("2328006c000000f400000026000001f400640000", 2)
+    assert powers(sample(pzem(ONE, bad, THREE, addresses=[1, 2, 3]))) == [24.4, None, 10.0]
+
+
+def test_a_late_answer_of_one_module_is_not_taken_for_the_next_one():
+    # 1 answers only after its time; then both frames are on the wire.
+    driver = pzem(b"", ONE + TWO, THREE, addresses=[1, 2, 3])
+    assert powers(sample(driver)) == [None, 220.0, 10.0]
+
+
+def test_a_sample_after_one_with_a_missed_module_is_whole_again():
+    driver = pzem(ONE, b"", THREE, ONE, TWO, THREE, addresses=[1, 2, 3])
+    assert powers(sample(driver)) == [24.4, None, 10.0]
+    assert powers(sample(driver, 5000)) == [24.4, 220.0, 10.0]
+
+
+def test_readings_of_three_hold_until_the_next_sample():
+    other = frame("08d1006c000000f500000027000001f400640000", 1)
+    driver = pzem(ONE, TWO, THREE, other, TWO, THREE, addresses=[1, 2, 3])
+    first = sample(driver)
+    assert powers(sample(driver, 5000)) == [24.5, 220.0, 10.0]
+    assert powers(first) == [24.4, 220.0, 10.0]
+
+
+def test_factors_correct_what_is_shown_but_not_the_register():
+    factors = {"voltage": 1.02, "current": 0.5, "power": 2.0}
+    reading = read(pzem(REPLY, factors=factors))
+    assert abs(reading.voltage_v - 230.214) < 0.001
+    assert abs(reading.current_a - 0.054) < 0.00001
+    assert abs(reading.active_power_w - 48.8) < 0.001
+    assert reading.register_wh == 38
+    assert read(pzem(REPLY, factors={"current": 2})).active_power_w == 24.4
+
+
+def test_each_of_three_modules_can_have_its_own_factors():
+    factors = [{}, {"power": 0.5}, {"power": 2}]
+    assert powers(sample(pzem(ONE, TWO, THREE, addresses=[1, 2, 3], factors=factors))) == [
+        24.4, 110.0, 20.0]
 
 
 def test_each_failure_is_counted_under_its_kind():
@@ -141,7 +225,7 @@ def test_each_failure_is_counted_under_its_kind():
         (bytes.fromhex("018402c2c1"), "exception"),
         (frame("2328006c000000f400000026000001f400640000"), "implausible"),
     ):
-        driver = PZEM004T(Wire(reply))
+        driver = pzem(reply)
         assert read(driver) is None, kind
         assert driver.errors[kind] == 1, kind
         assert sum(driver.errors.values()) == 1, kind
@@ -150,17 +234,17 @@ def test_each_failure_is_counted_under_its_kind():
 
 
 def test_the_error_text_says_what_was_wrong():
-    driver = PZEM004T(Wire(bytes.fromhex("018402c2c1")))
+    driver = pzem(bytes.fromhex("018402c2c1"))
     read(driver)
     assert driver.error == "exception 2"
-    driver = PZEM004T(Wire(frame("2328006c000000f400000026000001f400640000")))
+    driver = pzem(frame("2328006c000000f400000026000001f400640000"))
     read(driver)
     assert driver.error == "implausible: voltage_v 900"
 
 
-def test_no_load_is_a_reading_with_true_zeros():
+def test_no_load_is_a_reading_with_true_zeros_and_no_power_factor():
     reply = frame("08fc0000000000000000000a000001f400000000")
-    assert values(read(PZEM004T(Wire(reply)))) == (230.0, 0.0, 0.0, 10, 50.0, 0.0)
+    assert values(read(pzem(reply))) == (230.0, 0.0, 0.0, 10, 50.0, None)
 
 
 def test_values_a_module_cannot_measure_are_dropped_by_name():
@@ -171,21 +255,21 @@ def test_values_a_module_cannot_measure_are_dropped_by_name():
         ("08fc0000000000000000000a000001b700000000", "frequency_hz 43.9"),
         ("08fc0000000000000000000a000001f400650000", "power_factor 1.01"),
     ):
-        driver = PZEM004T(Wire(frame(payload)))
+        driver = pzem(frame(payload))
         assert read(driver) is None, name
         assert driver.error == "implausible: " + name, driver.error
 
 
 def test_a_wrong_word_order_would_not_pass_for_a_reading():
     # 6892.3 W with its words swapped is 88 MW.
-    driver = PZEM004T(Wire(frame("096d716d000000010d3b1ef4000001f400620000")))
+    driver = pzem(frame("096d716d000000010d3b1ef4000001f400620000"))
     assert read(driver) is None
     assert driver.errors["implausible"] == 1
 
 
 def test_an_implausible_frame_leaves_the_reading_given_before_as_it_was():
     wire = Wire(REPLY, frame("2328006c000000f400000026000001f400640000"))
-    driver = PZEM004T(wire)
+    driver = PZEM004T(wire, {})
     first = read(driver)
     assert read(driver, 1000) is None
     assert values(first) == (225.7, 0.108, 24.4, 38, 50.0, 1.0)
@@ -193,20 +277,20 @@ def test_an_implausible_frame_leaves_the_reading_given_before_as_it_was():
 
 def test_a_reading_given_before_holds_until_the_next_is_given():
     second = bytes.fromhex("010414096d716d00000d3b00011ef4000001f4006200001a22")
-    driver = PZEM004T(Wire(REPLY, second))
+    driver = pzem(REPLY, second)
     first = read(driver)
-    assert read(driver, 1000).energy_wh == 7924
-    assert first.energy_wh == 38
+    assert read(driver, 1000).register_wh == 7924
+    assert first.register_wh == 38
 
 
 def test_noise_before_the_frame_costs_nothing():
-    driver = PZEM004T(Wire(b"\x00\xfe\x01\x04\x14" + REPLY))
+    driver = pzem(b"\x00\xfe\x01\x04\x14" + REPLY)
     assert read(driver).voltage_v == 225.7
     assert sum(driver.errors.values()) == 0
 
 
 def test_an_echo_before_the_frame_costs_nothing():
-    driver = PZEM004T(Wire(REQUEST + REPLY))
+    driver = pzem(REQUEST + REPLY)
     assert read(driver).voltage_v == 225.7
     assert sum(driver.errors.values()) == 0
 
@@ -214,13 +298,13 @@ def test_an_echo_before_the_frame_costs_nothing():
 def test_the_driver_recovers_after_any_failure():
     failures = (b"", REQUEST, REPLY[:7], bytes.fromhex("018402c2c1"), b"\xff" * 200)
     for failure in failures:
-        driver = PZEM004T(Wire(failure, REPLY))
+        driver = pzem(failure, REPLY)
         assert read(driver) is None, failure
-        assert read(driver, 1000).energy_wh == 38, failure
+        assert read(driver, 1000).register_wh == 38, failure
 
 
 def test_busy_from_the_request_to_the_answer():
-    driver = PZEM004T(Wire(REPLY))
+    driver = pzem(REPLY)
     assert not driver.busy
     driver.start(0)
     assert driver.busy

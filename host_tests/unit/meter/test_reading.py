@@ -24,7 +24,8 @@ def reading(voltage, current, power, frequency=50.0, power_factor=1.0):
 def test_a_new_reading_knows_nothing_and_invents_no_zero():
     new = Reading()
     for name in (
-        "voltage_v", "current_a", "active_power_w", "energy_wh", "frequency_hz", "power_factor",
+        "voltage_v", "current_a", "active_power_w", "frequency_hz", "power_factor", "register_wh",
+        "register_export_wh", "counted_dwms", "energy_wh", "export_wh", "today_wh", "yesterday_wh",
     ):  # fmt: skip
         assert getattr(new, name) is None, name
     assert implausible(new, LIMITS) is None
@@ -86,3 +87,10 @@ def test_an_unknown_value_is_not_judged():
     partial = reading(230, 10, 9999)
     partial.power_factor = None
     assert implausible(partial, LIMITS) is None
+
+
+def test_apparent_power_is_the_product_of_voltage_and_current():
+    assert reading(230, 10, 1000).apparent_power_va == 2300
+    assert reading(230, 0, 0).apparent_power_va == 0
+    assert reading(None, 10, 1000).apparent_power_va is None
+    assert reading(230, None, 1000).apparent_power_va is None

@@ -1,4 +1,4 @@
-"""The sampler's pace, its verdict on the meter, and its counts."""
+"""The sampler's pace, its verdict on each channel, and its counts."""
 
 from time import ticks_add
 
@@ -8,7 +8,10 @@ PERIOD = ticks_add(0, -1) + 1  # 2**30 on the chips
 
 
 class Driver:
-    """Answers `delay_ms` after each start with what `replies` holds; None is a failure."""
+    """Answers `delay_ms` after each start with what `replies` holds; None is a failure.
+
+    A reply is the tuple of all channels, or what the only channel reads.
+    """
 
     def __init__(self, *replies):
         self.replies = list(replies)
@@ -16,6 +19,8 @@ class Driver:
         self.starts = []
         self.busy = False
         self.error = None
+        self.polls = 0
+        self.unasked = None
 
     def start(self, now_ms):
         self.starts.append(now_ms)
@@ -23,26 +28,27 @@ class Driver:
         self._left_ms = self.delay_ms
 
     def poll(self, now_ms):
+        self.polls += 1
         if not self.busy:
-            return None
+            return self.unasked
         self._left_ms -= 10
         if self._left_ms > 0:
             return None
         self.busy = False
         reply = self.replies.pop(0) if self.replies else None
-        if reply is None:
+        if reply is None or isinstance(reply, tuple) and None in reply:
             self.error = "timeout"
-        return reply
+        return reply if reply is None or isinstance(reply, tuple) else (reply,)
 
 
-def run(sampler, begin_ms, end_ms, step_ms=10):
-    """Every reading of the polls in [begin, end), with ticks that wrap."""
-    readings = []
+def run(sampler, begin_ms, end_ms, step_ms=10, whole=False):
+    """Every sample of the polls in [begin, end), with ticks that wrap: whole, or channel 0."""
+    samples = []
     for now_ms in range(begin_ms, end_ms, step_ms):
-        reading = sampler.poll(now_ms % PERIOD)
-        if reading is not None:
-            readings.append(reading)
-    return readings
+        sample = sampler.poll(now_ms % PERIOD)
+        if sample is not None:
+            samples.append(sample if whole else sample[0])
+    return samples
 
 
 def test_one_read_each_period():
@@ -87,41 +93,78 @@ def test_a_driver_slower_than_the_period_is_not_interrupted():
     assert driver.starts == [0, 1500, 3000]
 
 
+def test_a_driver_is_polled_also_while_nothing_was_asked():
+    # A chip that talks by itself would overflow its UART.
+    driver = Driver("a")
+    sampler = Sampler(driver)
+    run(sampler, 0, 1000)
+    assert driver.polls == 100
+
+
+def test_what_comes_unasked_is_no_sample():
+    driver = Driver("a")
+    sampler = Sampler(driver)
+    run(sampler, 0, 500)
+    driver.unasked = ("b",)
+    assert run(sampler, 500, 900) == []
+    assert sampler.polls == 1
+
+
 def test_not_ok_before_the_first_reading():
     sampler = Sampler(Driver("a"))
-    assert not sampler.ok
-    assert sampler.last_reading is None
-    assert sampler.quality_percent() == 0
+    assert sampler.ok == [False]
     run(sampler, 0, 100)
-    assert sampler.ok
-    assert sampler.last_reading == "a"
+    assert sampler.ok == [True]
 
 
-def test_two_missed_reads_change_nothing_and_the_third_makes_it_unknown():
+def test_a_missed_sample_is_given_as_missed():
+    sampler = Sampler(Driver("a", None, "b"))
+    assert run(sampler, 0, 3000) == ["a", None, "b"]
+
+
+def test_two_missed_samples_change_nothing_and_the_third_makes_it_unknown():
     sampler = Sampler(Driver("a"))
     run(sampler, 0, 3000)
-    assert sampler.ok
-    assert sampler.last_reading == "a"
+    assert sampler.ok == [True]
     run(sampler, 3000, 4000)
-    assert not sampler.ok
-    assert sampler.last_reading is None
+    assert sampler.ok == [False]
 
 
-def test_missed_reads_count_only_in_a_row():
+def test_missed_samples_count_only_in_a_row():
     sampler = Sampler(Driver("a", None, None, "b", None, None, "c"))
     for second in range(7):
         run(sampler, 1000 * second, 1000 * second + 1000)
-        assert sampler.ok, second
+        assert sampler.ok == [True], second
     assert sampler.errors == 4
 
 
 def test_a_good_reading_makes_it_known_again():
     sampler = Sampler(Driver("a", None, None, None, "b"))
     run(sampler, 0, 4000)
-    assert not sampler.ok
+    assert sampler.ok == [False]
     assert run(sampler, 4000, 5000) == ["b"]
-    assert sampler.ok
-    assert sampler.last_reading == "b"
+    assert sampler.ok == [True]
+
+
+def test_samples_are_counted():
+    sampler = Sampler(Driver("a", None, "b"))
+    run(sampler, 0, 3000)
+    assert (sampler.polls, sampler.good, sampler.all_good, sampler.errors) == (3, [2], 2, 1)
+
+
+def test_each_channel_is_judged_by_itself():
+    lines = []
+    replies = [("a", "b"), (None, "b"), (None, "b"), (None, "b"), None, ("a", None)]
+    sampler = Sampler(Driver(*replies), 1000, lines.append, ("a", "b"))
+    found = []
+    for second, reply in enumerate(replies):
+        assert run(sampler, 1000 * second, 1000 * second + 1000, whole=True) == [
+            reply or (None, None)]
+        found.append(list(sampler.ok))
+    assert found == [[True, True]] * 3 + [[False, True]] * 2 + [[True, True]]
+    assert (sampler.polls, sampler.good, sampler.all_good, sampler.errors) == (6, [2, 4], 1, 5)
+    assert lines == ["meter a answers", "meter b answers", "meter a lost: timeout",
+                     "meter a answers"]
 
 
 def test_a_change_is_logged_once():
@@ -138,42 +181,3 @@ def test_a_meter_that_never_answered_is_logged_once():
     assert lines == []
     run(sampler, 2000, 20000)
     assert lines == ["meter lost: timeout"]
-
-
-def test_errors_and_the_latest_reason_are_kept():
-    sampler = Sampler(Driver("a", None, "b"))
-    run(sampler, 0, 1000)
-    assert (sampler.errors, sampler.last_error) == (0, None)
-    run(sampler, 1000, 3000)
-    assert (sampler.errors, sampler.last_error) == (1, "timeout")
-
-
-def test_reads_are_counted_from_the_start_whoever_asks_for_the_quality():
-    sampler = Sampler(Driver("a", None, "b"))
-    run(sampler, 0, 2000)
-    sampler.quality_percent()
-    run(sampler, 2000, 3000)
-    assert (sampler.polls, sampler.good, sampler.errors) == (3, 2, 1)
-
-
-def test_quality_is_the_share_since_it_was_asked():
-    sampler = Sampler(Driver("a", "b", None, "c", "d", None, None))
-    run(sampler, 0, 4000)
-    assert sampler.quality_percent() == 75
-    run(sampler, 4000, 5000)
-    assert sampler.quality_percent() == 100
-    run(sampler, 5000, 7000)
-    assert sampler.quality_percent() == 0
-
-
-def test_quality_is_rounded_down_so_100_means_all():
-    sampler = Sampler(Driver(*("a" * 199)))
-    run(sampler, 0, 200000)
-    assert sampler.quality_percent() == 99
-
-
-def test_quality_asked_again_before_a_read_ends_stays():
-    sampler = Sampler(Driver("a", None))
-    run(sampler, 0, 2000)
-    assert sampler.quality_percent() == 50
-    assert sampler.quality_percent() == 50
