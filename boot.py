@@ -1,4 +1,6 @@
 """Runs first after every reset: gives relay pins back the levels that the reset took from them.
+Coils of latching relays are in the record as they are at rest, so one that was caught in its pulse
+loses its current here.
 
 At power-on it clears the record, so that an empty record tells the application the same.
 """

@@ -1,4 +1,5 @@
-"""The LED: it shows the state of the connection, or what a command asked for instead.
+"""The LED: it shows the state of the connection, what a command asked for instead, or what a
+held button has reached.
 
 A pattern is a tuple of ms, lit and dark in turn, over and over; an empty one is dark for ever
 and a single duration lit for ever.
@@ -17,6 +18,13 @@ CONNECTION_PATTERNS = {
 ON = (1,)
 OFF = ()
 IDENTIFY = (60, 60)
+# What a button does when it is let go now: "" for nothing.
+PRESS_PATTERNS = {
+    "": OFF,
+    "clear_trip": (100, 900),
+    "portal": (100, 150, 100, 650),
+    "erase": (40, 40),
+}
 
 IDENTIFY_MS = const(10000)
 BLINK_PERIOD_MS = const(1000)
@@ -44,6 +52,7 @@ class Led:
         self._mode_before = "auto"
         self._identify_end_ms = 0
         self._blink = (BLINK_PERIOD_MS // 2, BLINK_PERIOD_MS // 2)
+        self._press = None  # pattern for a button that is held; it hides all others
         self._pattern = None  # what `tick` is playing: None before the first tick
         self._step = 0  # place in the pattern; even is lit
         self._step_end_ms = 0
@@ -52,6 +61,10 @@ class Led:
     def show_connection(self, state):
         """The state of the connection: no_wifi, connecting, online or error."""
         self._connection = CONNECTION_PATTERNS[state]
+
+    def show_press(self, action):
+        """What letting the button go would do, a key of PRESS_PATTERNS; None: nothing to show."""
+        self._press = None if action is None else PRESS_PATTERNS[action]
 
     def command(self, action, now_ms, period_ms=BLINK_PERIOD_MS):
         """Carry out on, off, blink (`period_ms` an int, half of it lit), identify or auto.
@@ -87,6 +100,8 @@ class Led:
                 self._start_step((self._step + 1) % len(pattern), start_ms)
 
     def _wanted(self):
+        if self._press is not None:
+            return self._press
         mode = self.mode
         if mode == "auto":
             return self._connection

@@ -2,7 +2,13 @@
 
 from time import ticks_add
 
-from firmware.control.led import BAD_REQUEST, UNKNOWN_ACTION, Led
+from firmware.control.led import (
+    BAD_REQUEST,
+    CONNECTION_PATTERNS,
+    PRESS_PATTERNS,
+    UNKNOWN_ACTION,
+    Led,
+)
 
 
 class Pin:
@@ -200,3 +206,27 @@ def test_after_a_long_wait_the_pattern_goes_on_from_now():
     led, pin = make(state="connecting")
     led.tick(0)
     assert lit_times(led, pin, 100000, 600) == [(0, 0), (250, 1), (500, 0)]
+
+
+def test_a_held_button_hides_everything_else_until_it_is_let_go():
+    led, pin = make(state="online")
+    led.command("on", 0)
+    led.tick(0)
+    led.show_press("")
+    assert lit_times(led, pin, 0, 1000) == [(0, 0)]
+    led.show_press("clear_trip")
+    assert lit_times(led, pin, 1000, 1200) == [(0, 1), (100, 0), (1000, 1), (1100, 0)]
+    led.show_press("portal")
+    assert lit_times(led, pin, 3000, 1100) == [
+        (0, 1), (100, 0), (250, 1), (350, 0), (1000, 1)]
+    led.show_press("erase")
+    led.tick(5000)
+    assert lit_times(led, pin, 5000, 130) == [(40, 0), (80, 1), (120, 0)]
+    led.show_press(None)
+    assert lit_times(led, pin, 6000, 1000) == [(0, 1)]
+    assert led.mode == "on"
+
+
+def test_each_press_length_has_its_own_pattern():
+    patterns = list(PRESS_PATTERNS.values()) + list(CONNECTION_PATTERNS.values())
+    assert len(set(patterns)) == len(patterns)

@@ -3,76 +3,17 @@
 from time import ticks_add
 
 from firmware.control.relays import BAD_REQUEST, TOO_FAST, Relay, Relays
+from host_tests.unit.control.relay_board import Board, Record
 
 NOW = 1000
 BEFORE_WRAP = ticks_add(0, -1000)  # one second before ticks start over, on any port
 
 
-class Pin:
-    def __init__(self, level):
-        self.level = level
-        self.writes = []
-
-    def value(self, level):
-        self.level = level
-        self.writes.append(level)
-
-
-class Record:
-    """Stands for `retained.Retained`."""
-
-    def __init__(self, outputs=()):
-        self.kept = list(outputs)
-        self.writes = 0
-
-    def outputs(self):
-        return self.kept
-
-    def set_outputs(self, outputs):
-        self.kept = list(outputs)
-        self.writes += 1
-
-
-class Board:
-    """Two relays, on pins 26 and 27, and everything that happens to them."""
-
-    def __init__(
-        self, active_low=False, boot_states=(), kept=(), power_on=True, last=None, save=None
-    ):
-        self.record = Record(kept)
-        self.pins = {}
-        self.changes = []
-        self.saves = []
-        self.relays = Relays(
-            [Relay(26, active_low), Relay(27, active_low)],
-            self.output,
-            self.record,
-            boot_states,
-            power_on,
-            last=last,
-            on_change=lambda index, source: self.changes.append((index, source)),
-            save=save or self.saves.append,
-        )
-
-    def output(self, number, level):
-        assert number not in self.pins
-        self.pins[number] = Pin(level)
-        return self.pins[number]
-
-    def levels(self):
-        return [self.pins[26].level, self.pins[27].level]
-
-    def states(self):
-        return self.relays.status()["relays"]
-
-    def writes(self):
-        return self.pins[26].writes
-
-    def flood(self, now_ms=NOW):
-        """Five changes 100 ms apart from `now_ms`: relay 0 ends on."""
-        for change in range(5):
-            at_ms = ticks_add(now_ms, change * 100)
-            assert self.relays.toggle(0, "command", at_ms) is None
+def flood(board, now_ms=NOW):
+    """Five changes 100 ms apart from `now_ms`: relay 0 ends on."""
+    for change in range(5):
+        at_ms = ticks_add(now_ms, change * 100)
+        assert board.relays.toggle(0, "command", at_ms) is None
 
 
 def test_on_and_off_reach_an_active_high_pin():
@@ -317,7 +258,7 @@ def test_a_reset_in_a_pulse_does_not_leave_the_load_on():
 
 def test_the_sixth_change_in_the_window_is_refused_when_it_closes():
     board = Board()
-    board.flood()
+    flood(board)
     board.relays.set(0, False, "command", NOW + 500)
     changes = len(board.changes)
     assert board.relays.set(0, True, "command", NOW + 600) == TOO_FAST
@@ -331,11 +272,11 @@ def test_the_sixth_change_in_the_window_is_refused_when_it_closes():
 def test_opening_is_never_refused():
     for source in ("command", "button", "timer", "protection"):
         board = Board()
-        board.flood()
+        flood(board)
         assert board.relays.set(0, False, source, NOW + 500) is None
         assert board.states()[0] == "off"
     board = Board()
-    board.flood()
+    flood(board)
     assert board.relays.toggle(0, "command", NOW + 500) is None
     assert board.states()[0] == "off"
 
@@ -362,7 +303,7 @@ def test_switching_on_is_allowed_again_when_the_window_has_passed():
 
 def test_a_refusal_does_not_prolong_the_window():
     board = Board()
-    board.flood()
+    flood(board)
     board.relays.set(0, False, "command", NOW + 500)
     for at_ms in range(600, 3100, 100):
         assert board.relays.set(0, True, "command", NOW + at_ms) == TOO_FAST
@@ -372,7 +313,7 @@ def test_a_refusal_does_not_prolong_the_window():
 def test_the_flood_guard_over_the_wrap_of_ticks():
     board = Board()
     start = ticks_add(0, -250)
-    board.flood(start)
+    flood(board, start)
     board.relays.set(0, False, "command", ticks_add(start, 500))
     assert board.relays.set(0, True, "command", ticks_add(start, 3099)) == TOO_FAST
     assert board.relays.set(0, True, "command", ticks_add(start, 3100)) is None
@@ -381,7 +322,7 @@ def test_the_flood_guard_over_the_wrap_of_ticks():
 def test_changes_of_a_whole_turn_of_ticks_ago_are_forgotten():
     # After a full turn the same ticks come round again: old changes looked like new ones.
     board = Board()
-    board.flood()
+    flood(board)
     board.relays.set(0, False, "command", NOW + 500)
     board.relays.tick(NOW + 4000)
     assert board.relays.set(0, True, "command", NOW + 600) is None
@@ -389,7 +330,7 @@ def test_changes_of_a_whole_turn_of_ticks_ago_are_forgotten():
 
 def test_each_relay_has_its_own_flood_guard():
     board = Board()
-    board.flood()
+    flood(board)
     board.relays.set(0, False, "command", NOW + 500)
     assert board.relays.set(1, True, "command", NOW + 600) is None
 

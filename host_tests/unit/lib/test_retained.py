@@ -5,6 +5,9 @@ from hashlib import sha256
 
 from retained import Retained
 
+from firmware.control.latching import LatchingRelay
+from firmware.control.relays import Relays
+
 OUTPUTS = [(26, 1), (27, 0)]
 OUTPUTS_SECTION = bytes([0x4F, 0x31, 2, 53, 54, 0, 0, 0, 0, 0, 0, 0x9C, 0x8C, 0x77, 0x5B])
 FIRST = b"\x01\x02\x03\x04\x05\x06"
@@ -311,6 +314,31 @@ def test_boot_goes_on_when_a_pin_or_the_memory_fails():
     machine = Machine(3, filled())
     machine.RTC = None
     assert boot(machine).pins == []
+
+
+def test_boot_takes_the_current_from_a_coil_that_a_reset_caught_in_its_pulse():
+    memory = Memory()
+    pins = {}
+
+    class Coil:
+        def __init__(self, number, level):
+            pins[number] = level
+            self.number = number
+
+        def value(self, level):
+            pins[self.number] = level
+
+    for active_low in (False, True):
+        relay = LatchingRelay(19, 22, active_low=active_low)
+        relays = Relays([relay], Coil, Retained(memory), [], True)
+        relays.tick(0)
+        for on in (True, False):
+            relays.set(0, on, "command", 1000)
+            rest = 1 if active_low else 0
+            assert sorted(pins.values()) == [0, 1]  # one of them has current
+            machine = boot(Machine(4, memory.content))
+            assert sorted(machine.pins) == [(19, 3, rest), (22, 3, rest)]
+            relays.tick(1100)
 
 
 class OnEsp8266:
