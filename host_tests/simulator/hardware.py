@@ -65,8 +65,17 @@ class Hardware:
         driven = self._map[_record(pin) + layout.PIN_MODE] & layout.PIN_MODE_DRIVEN
         return self._map[_record(pin) + layout.PIN_LEVEL] if driven else None
 
-    def energy_wh(self, meter):
-        return self._number(layout.METERS + meter * layout.METER_SIZE)
+    def energy_wh(self, meter, phase=0):
+        record = layout.METERS + meter * layout.METER_SIZE
+        return self._number(record + phase * layout.METER_PHASE_SIZE)
+
+    def contact(self, relay):
+        """1 while the contact of this latching relay is closed, else 0."""
+        return self._map[layout.CONTACTS + relay]
+
+    @property
+    def coil_clashes(self):
+        return self._number(layout.COIL_CLASHES)
 
     @property
     def controls_taken(self):

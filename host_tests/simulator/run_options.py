@@ -8,9 +8,11 @@ from pathlib import Path
 
 from firmware.config import schema
 
-from .virtual_board import load_profile
+from . import wiring
+from .virtual_board import REPO, load_profile
 
 BOARD = "esp32-pzem"
+PHASES_BASE_W = [300.0, 200.0, 100.0]
 # What belongs to one run, never taken over from the config.json of an earlier one.
 OF_THIS_RUN = ("broker_", "wifi_", "ntp_servers")
 
@@ -26,6 +28,7 @@ def parse_options():
     add("--broker", metavar="HOST:PORT", type=host_and_port, help="use this broker")
     add("--user", help="user name at the broker")
     add("--password", help="password at the broker")
+    add("--board", metavar="NAME", type=board, help=f"a profile of firmware/boards ({BOARD})")
     add("--home", metavar="ID", type=identifier, help="home_id (default: home)")
     add("--node", metavar="ID", type=identifier, help="node_id (default: demo)")
     add(
@@ -34,6 +37,12 @@ def parse_options():
         type=watts,
         default=[1000.0],
         help="watts behind relay 0, 1 … (default: 1000)",
+    )
+    add(
+        "--base-load",
+        metavar="W[,W…]",
+        type=watts,
+        help="watts that are always on, on each phase (default: 300,200,100 with three, else 0)",
     )
     add("--flash", metavar="DIR", type=Path, help="keep the node's file system in this folder")
     add(
@@ -76,6 +85,7 @@ def node_settings(options):
             settings.update((k, v) for k, v in kept.items() if not k.startswith(OF_THIS_RUN))
     settings.update(options.config or {})
     given = {
+        "board": options.board,
         "home_id": options.home,
         "node_id": options.node,
         "broker_user": options.user,
@@ -94,11 +104,25 @@ def check_settings(parser, options):
     if problems:
         parser.error("configuration: " + "; ".join(problems))
     try:
-        relays = len(load_profile(options.settings["board"])["relays"])
-    except ValueError as error:
-        parser.error(str(error))
-    if len(options.load) > relays:
-        parser.error(f"--load: the board {options.settings['board']} has {relays} relay(s)")
+        profile = load_profile(board(options.settings["board"]))
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"configuration: board: {error}")
+    relays, phases = len(profile["relays"]), wiring.channel_count(profile)
+    if options.base_load is None:
+        options.base_load = PHASES_BASE_W if phases > 1 else [0.0]
+    for name, values, places, of_what in (
+        ("load", options.load, relays, "relay(s)"),
+        ("base-load", options.base_load, phases, "phase(s)"),
+    ):
+        if len(values) > places:
+            parser.error(f"--{name}: the board {profile['name']} has {places} {of_what}")
+
+
+def board(name):
+    names = sorted(path.stem for path in (REPO / "firmware" / "boards").glob("*.json"))
+    if name not in names:
+        raise argparse.ArgumentTypeError(f"there is no {name!r}, only {', '.join(names)}")
+    return name
 
 
 def positive(text):

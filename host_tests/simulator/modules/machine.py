@@ -4,7 +4,7 @@ import struct
 
 import umachine
 import utime
-from virtual import layout, libc, memory, world
+from virtual import analog, layout, libc, memory, pulse_pins, world
 from virtual.pin import Pin  # noqa: F401
 from virtual.uart import UART  # noqa: F401
 
@@ -12,7 +12,19 @@ _ESP8266 = memory.CHIP == "esp8266"
 
 Signal = umachine.Signal
 idle = umachine.idle
-time_pulse_us = umachine.time_pulse_us
+
+
+def time_pulse_us(pin, pulse_level, timeout_us=1000000):
+    """How long the pin holds the level; -2: it never got there, -1: it stayed."""
+    world.settle()
+    output = pulse_pins.outputs.get(pin._number)
+    if output:
+        taken_us, result = output.time_pulse_us(pulse_level, timeout_us)
+    else:
+        taken_us, result = timeout_us, -1 if pin.value() == pulse_level else -2
+    utime.sleep_us(taken_us)
+    return result
+
 
 if _ESP8266:
     PWRON_RESET, WDT_RESET, SOFT_RESET, DEEPSLEEP_RESET, HARD_RESET = 0, 1, 4, 5, 6
@@ -85,6 +97,69 @@ class RTC:
 
     def init(self, moment):
         self.datetime(moment)
+
+
+class _Counter:
+    """Counts the rising edges of a pulse meter's pin. MicroPython has it from 1.26 on."""
+
+    RISING = 1
+
+    def __init__(self, id, src, *, edge=RISING, filter_ns=0):
+        if not 0 <= id < 8:
+            raise ValueError("invalid id")
+        self._output = pulse_pins.outputs.get(src._number)
+        self._base = 0
+        self.value(0)
+
+    def value(self, value=None):
+        world.touch()
+        count = self._output.count if self._output else 0
+        result = count - self._base
+        if value is not None:
+            self._base = count - value
+        return result
+
+
+if memory.CHIP in ("esp32", "esp32s2", "esp32s3"):  # the others have no PCNT
+    Counter = _Counter
+
+
+class ADC:
+    """An analogue input: the board's thermistor where there is one, else an open pin.
+
+    12 bits and 3.1 V at the widest range, as an ESP32 has it; 10 bits and 1 V on ESP8266.
+    """
+
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+    _FULL_V = (0.95, 1.25, 1.75, 3.1)
+
+    def __init__(self, pin, *, atten=ATTN_0DB):
+        number = pin if isinstance(pin, int) else pin._number
+        if _ESP8266 and number != 0:
+            raise ValueError("not a valid ADC Channel: %d" % number)
+        self._full_v, self._bits = (1.0, 10) if _ESP8266 else (self._FULL_V[atten], 12)
+        profile = memory.SETTINGS.get("temperature") or {}
+        wired = profile.get("kind") == "ntc" and profile["pin"] == number
+        self._profile = profile if wired else None
+
+    def _raw(self):
+        world.touch()
+        volts = self._full_v
+        if self._profile:
+            volts = analog.ntc_volts(self._profile, world.temperature_c, analog.fault)
+        return analog.raw(volts, self._full_v, self._bits)
+
+    def read_u16(self):
+        raw = self._raw()
+        return raw << 16 - self._bits | raw >> 2 * self._bits - 16
+
+    def read_uv(self):
+        """Only on ESP32."""
+        return int(self._raw() * self._full_v * 1000000) // ((1 << self._bits) - 1)
+
+
+if _ESP8266:
+    del ADC.read_uv
 
 
 class WDT:

@@ -8,7 +8,7 @@ from host_tests.simulator.modules.virtual.pzem import Pzem
 
 def house(watts, speed=1.0):
     record = bytearray(16)
-    meter = Pzem(record, 1, (Load(watts, power_factor=0.5),))  # constant power: exact sums
+    meter = Pzem(record, {}, [[Load(watts, power_factor=0.5)]])  # constant power: exact sums
     return House((meter,), speed), meter, record
 
 
@@ -54,3 +54,24 @@ def test_a_long_step_is_counted_in_full():
     home.advance(3600000)
     assert energy_wh(record) == 1000
     assert meter.registers[3] == 10000
+
+
+def test_any_meter_is_handed_all_the_time_there_is_in_steps_of_a_second_at_most():
+    class Meter:
+        run_ms = skipped_ms = longest_ms = 0
+
+        def run(self, duration_ms, voltage_dv, frequency_dhz):
+            self.run_ms += duration_ms
+            self.longest_ms = max(self.longest_ms, duration_ms)
+
+        def skip(self, duration_ms, voltage_dv):
+            self.skipped_ms += duration_ms
+
+    meter = Meter()
+    home = House((meter,))
+    home.advance(0)
+    for now_ms in (70, 2900, 3000, 9007):
+        home.advance(now_ms)
+    assert meter.run_ms + meter.skipped_ms == 9007
+    assert meter.skipped_ms == 3000
+    assert meter.longest_ms <= 1000

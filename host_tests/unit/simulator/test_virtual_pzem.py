@@ -2,13 +2,14 @@
 import struct
 
 from host_tests.simulator.modules.virtual.load import Load
-from host_tests.simulator.modules.virtual.pzem import Pzem, crc16
+from host_tests.simulator.modules.virtual.modbus import crc16
+from host_tests.simulator.modules.virtual.pzem import ENERGY_END_WH, Pzem
 
 READ_ALL = b"\x01\x04\x00\x00\x00\x0a\x70\x0d"
 
 
 def meter(loads=(), record=None, address=1):
-    return Pzem(record or bytearray(16), address, loads)
+    return Pzem(record or bytearray(16), {"address": address}, [loads])
 
 
 def run_seconds(pzem, seconds, voltage_dv=2300):
@@ -164,3 +165,53 @@ def test_each_fault_does_what_it_says():
     assert pzem.answer(READ_ALL) == good[:12]
     pzem.fault = None
     assert pzem.answer(READ_ALL) == good
+
+
+def register_wh(record):
+    return struct.unpack_from("<I", record, 0)[0]
+
+
+def test_reset_clears_the_energy_once():
+    record = bytearray(16)
+    pzem = meter((Load(3600),), record)
+    run_seconds(pzem, 5)
+    pzem.fault = "reset"
+    run_seconds(pzem, 2)
+    assert register_wh(record) == 2
+    assert pzem.fault is None
+
+
+def test_wrap_lets_the_energy_start_over_soon():
+    record = bytearray(16)
+    pzem = meter((Load(3600),), record)
+    pzem.fault = "wrap"
+    run_seconds(pzem, 3)
+    assert register_wh(record) == ENERGY_END_WH - 2
+    run_seconds(pzem, 3)
+    assert register_wh(record) == 1
+
+
+def test_without_mains_it_is_dead():
+    record = bytearray(16)
+    pzem = meter((Load(3600),), record)
+    pzem.fault = "no_mains"
+    run_seconds(pzem, 5)
+    pzem.skip(3600000, 2300)
+    assert pzem.answer(READ_ALL) is None
+    assert register_wh(record) == 0
+
+
+def test_a_second_in_one_step_shows_the_same_as_in_ten():
+    whole, parts = meter((Load(800),)), meter((Load(800),))
+    for _ in range(3):
+        whole.run(1000, 2300, 500)
+    run_seconds(parts, 3)
+    assert whole.registers == parts.registers
+
+
+def test_a_generator_is_counted_as_if_it_were_a_load():
+    record = bytearray(16)
+    pzem = meter((Load(-3600, power_factor=0.9),), record)
+    run_seconds(pzem, 5)
+    assert register_wh(record) == 5
+    assert shown_power_dw(pzem) == 36000

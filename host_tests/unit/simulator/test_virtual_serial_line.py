@@ -92,3 +92,46 @@ def test_bytes_left_in_the_line_come_in_one_piece_later():
     line.write(REQUEST, 9600, 0)
     line.receive(20)
     assert line.receive(1000) == ANSWER
+
+
+class Pusher:
+    """A device that says ANSWER every 100 ms."""
+
+    baudrate = 4800
+    parity = 0
+
+    def push(self, now_ms):
+        return ANSWER if now_ms % 100 == 0 else None
+
+
+def test_a_parity_bit_takes_its_time():
+    line = SerialLine([Pusher()])
+    arrived = receive_all(line, 1000, 1100)
+    assert b"".join(data for _, data in arrived) == ANSWER
+    assert arrived[0][0] in (1002, 1003)  # 11 bits at 4800 baud take 2.3 ms
+    assert arrived[-1][0] == 1000 + 25 * 11000 // 4800 + 1
+
+
+def test_frames_that_were_pushed_meanwhile_all_arrive():
+    line = SerialLine([Pusher()])
+    assert line.receive(950) == b""
+    assert line.receive(1470) == 5 * ANSWER
+    assert line.receive(1490) == b""
+    assert line.receive(60000)[-25:] != ANSWER  # long ago: nothing holds so much
+    assert line.receive(60099) == ANSWER
+
+
+def test_what_is_sent_to_a_pusher_is_lost():
+    line = SerialLine([Pusher()])
+    line.write(REQUEST, 4800, 1000)
+    assert b"".join(data for _, data in receive_all(line, 1000, 1100)) == ANSWER
+
+
+def test_a_device_may_answer_at_once():
+    device = Device()
+    device.think_ms = (0, 1)
+    line = SerialLine([device])
+    line.write(REQUEST, 9600, 0)
+    arrived = receive_all(line, 0, 100)
+    assert b"".join(data for _, data in arrived) == ANSWER
+    assert arrived[-1][0] in (35, 36)  # 8 and 25 characters

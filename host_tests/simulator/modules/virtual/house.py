@@ -1,12 +1,13 @@
 # House time: loads and meters run `speed` times as fast as the clock on the wall.
 # Only the house is scaled; ticks_ms(), wires and network keep real time.
-from . import load, pzem
+from . import load
 
+_SECOND_MS = 1000  # how often the mains change
 _SKIP_MS = 3000  # longer steps are counted, not played: nothing could have seen them
 
 
 class House:
-    """All meters of the board, run together.
+    """All meters of the board, run together. Each refreshes what it shows at its own pace.
 
     While the board's process is away (power cut, reset) house time stands still.
     """
@@ -37,7 +38,7 @@ class House:
             self._second += seconds
             step_ms -= seconds * 1000
         while step_ms > 0:
-            part_ms = min(step_ms, pzem.REFRESH_MS - self._second_ms)
+            part_ms = min(step_ms, _SECOND_MS - self._second_ms)
             self._run(part_ms)
             step_ms -= part_ms
 
@@ -47,6 +48,6 @@ class House:
         for meter in self._meters:
             meter.run(duration_ms, voltage_dv, frequency_dhz)
         self._second_ms += duration_ms
-        if self._second_ms >= pzem.REFRESH_MS:
+        if self._second_ms >= _SECOND_MS:
             self._second_ms = 0
             self._second += 1

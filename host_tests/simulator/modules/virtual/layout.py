@@ -22,10 +22,15 @@ CONTROLS_TAKEN = 520  # u32, control lines obeyed since the process started
 HEAP_USED = 524  # u32, bytes of heap taken before boot.py ran
 CLOCK_OFFSET = 528  # i64, us: the board's clock (since 2000) minus the host's (since 1970)
 
-# One record per meter: u32 energy_wh, u32 remainder (0.1 W ms), u8 address, pad, u16 alarm_w.
+# One record per meter, laid out as its model likes. Those with an energy register begin with it
+# (u32, Wh); three phases are three such parts.
 METERS = 1024
-METER_COUNT = 32
-METER_SIZE = 16
+METER_COUNT = 8
+METER_SIZE = 64
+METER_PHASE_SIZE = 16
+
+CONTACTS = 1536  # u8 per relay, of the latching ones: 1 = closed
+COIL_CLASHES = 1552  # u32, how often both coils of one relay had current
 
 RTC_LENGTH = 2048  # u16
 RTC_DATA = 2050

@@ -2,9 +2,14 @@
 # Signature and errors are the ESP32 port's where firmware can meet them.
 import micropython
 
-from . import layout, memory, world
+from . import layout, memory, pulse_pins, world
 
-_ESP8266 = memory.CHIP == "esp8266"
+# Those that the port has, but for the pins of the flash.
+_NUMBERS = {
+    "esp8266": (0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16),
+    "esp32": tuple(n for n in range(40) if n not in (6, 7, 8, 11, 20, 24, 28, 29, 30, 31)),
+    "esp32c3": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 19, 20, 21),
+}[memory.CHIP]
 
 
 class Pin:
@@ -27,14 +32,12 @@ class Pin:
 
     def __new__(cls, number, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
         if number not in cls._only:
-            if not isinstance(number, int) or not 0 <= number < (17 if _ESP8266 else 40):
-                raise ValueError("invalid pin")
-            if 6 <= number <= 11 or number in (20, 24, 28, 29, 30, 31):
+            if number not in _NUMBERS:
                 raise ValueError("invalid pin")
             pin = super().__new__(cls)
             pin._number = number
             pin._record = layout.PINS + number * layout.PIN_SIZE
-            pin._watched = number in world.relay_pins
+            pin._watched = number in world.relay_pins or number in pulse_pins.sel_pins
             pin._handler = None
             pin._trigger = 0
             cls._only[number] = pin
@@ -75,6 +78,9 @@ class Pin:
 
     def value(self, level=None):
         if level is None:
+            if self._number in pulse_pins.outputs:
+                world.settle()
+                return pulse_pins.outputs[self._number].level
             return memory.BYTES[self._record + layout.PIN_LEVEL]
         level = 1 if level else 0
         if memory.BYTES[self._record + layout.PIN_LATCH] != level:
@@ -92,6 +98,18 @@ class Pin:
 
     def irq(self, handler=None, trigger=IRQ_RISING | IRQ_FALLING):
         self._handler, self._trigger = handler, trigger
+        output = pulse_pins.outputs.get(self._number)
+        if output:
+            output.listener = self._interrupt if handler else None
+
+    def _interrupt(self, pulses):
+        """Rising edges of a meter; when the queue is full they are lost, as on the chips."""
+        try:
+            for _ in range(pulses):
+                if self._handler:  # the one before may have switched it off
+                    micropython.schedule(self._handler, self)
+        except RuntimeError:
+            pass
 
     def __repr__(self):
         return "Pin(%d)" % self._number
@@ -111,4 +129,9 @@ def _outside_level(number, level):
         micropython.schedule(pin._handler, pin)
 
 
+def _level(number):
+    return memory.BYTES[layout.PINS + number * layout.PIN_SIZE + layout.PIN_LEVEL]
+
+
 world.pin_listener = _outside_level
+pulse_pins.level = _level

@@ -56,10 +56,10 @@ class UART:
         self._buffer = bytearray()
         wired_tx, wired_rx, line = world.lines.get(self._number, (None, None, None))
         self._hears = self._speaks = None
-        if line and (self._bits, self._parity, self._stop) == (8, None, 1):
+        if line and (self._bits, self._parity, self._stop) == (8, line.parity, 1):
             if self._tx == wired_tx:
                 self._speaks = line
-            if self._rx == wired_rx:
+            if self._rx == wired_rx and self._baudrate == line.baudrate:
                 self._hears = line
         if self._hears:
             self._hears.receive(world.touch())  # pending input is discarded
