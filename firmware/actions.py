@@ -14,7 +14,11 @@ _REFUSALS = {
 
 
 class RelayActions:
-    """`on off toggle pulse` with optional `relay` (default 0); the result is the new state."""
+    """`on off toggle pulse clear_trip` with optional `relay` (default 0).
+
+    The result is the new state. It is "on" at once for a relay that still waits until those it is
+    interlocked with have been open for long enough; status/relay tells when it has closed.
+    """
 
     deferred = False
 
@@ -35,16 +39,26 @@ class RelayActions:
             duration_ms = integer(command, "duration_ms", PULSE_MIN_MS, PULSE_MAX_MS)
             return lambda: self._done(index, relays.pulse(index, duration_ms, ticks_ms()))
         if action == "clear_trip":
-            raise Refused("unsupported", "this firmware has no protection that could trip")
-        raise Refused("unknown_action", "action must be on, off, toggle or pulse")
+            if relays.protection is None:
+                raise Refused("unsupported", "this node has no protection that could trip")
+            return lambda: self._clear(index)
+        raise Refused("unknown_action", "action must be on, off, toggle, pulse or clear_trip")
 
     def state(self):
         return self._relays.status()["relays"]
 
+    def _clear(self, index):
+        self._relays.protection.clear(index, ticks_ms())
+        return self._done(index, None)
+
     def _done(self, index, refusal):
+        if refusal == "relay_locked":
+            trip = self._relays.status()["tripped"]  # the first one, maybe of another relay
+            cause = " (%s)" % trip["cause"] if trip and trip["relay"] == index else ""
+            raise Refused(refusal, "the relay has tripped%s: send clear_trip" % cause)
         if refusal:
             raise Refused(refusal, _REFUSALS[refusal])
-        return "on" if self._relays.relays[index].on else "off"
+        return "on" if self._relays.relays[index].wanted() else "off"
 
 
 class LedActions:
@@ -95,4 +109,4 @@ class ConfigActions:
         return None
 
     def done(self):
-        ondemand.drop("config.actions", "config.schema")
+        ondemand.drop("config.actions", "config.store", "config.schema", "config.limits")

@@ -9,9 +9,9 @@ def build():
     configuration is gone again before the rest is loaded.
     """
     settings, problems = ondemand.load("config.store").load()
-    ondemand.drop("config.store", "config.schema")
+    ondemand.drop("config.store", "config.schema", "config.limits")
     node, board = ondemand.load("assembly").build(settings, problems)
-    ondemand.drop("assembly", "device")
+    ondemand.drop("assembly", "hardware", "device", "config.limits")
     return node, board
 
 
@@ -19,4 +19,7 @@ def run():
     """Build the node and work until it stops; returns why ("restart" or "shutdown")."""
     node, board = build()
     board.start_watchdog()
-    return node.run()
+    try:
+        return node.run()
+    finally:
+        node.rest()

@@ -41,18 +41,21 @@ def _node(board, clock, log, settings, device):
     gc.collect()
     # First of all, while the heap is in one piece: these buffers are the largest blocks there are.
     stream = Stream(None, Resolver(), 1024 if board.chip == "esp8266" else 4096)
-    stream.secure = _secure(board, settings)
+    stream.secure = _secure(board, settings, clock)
+
+    from . import hardware
+    gc.collect()
+    relays, protection = hardware.relays(board, settings, log)
+    led = hardware.led(board)
+    inputs = hardware.inputs(board, settings, relays, led, log)
+    sampler, energy = hardware.meter(board, settings, clock, log)
+    thermometer = hardware.thermometer(board, log)
 
     from .mqtt.outbox import Outbox
-    from .telemetry.backlog import Backlog
-    from .telemetry.reporter import Reporter
+    from .telemetry.reporter import Temperature
     gc.collect()
-    backlog = Backlog(clock, log)
     outbox = Outbox()
-    reporter = Reporter(outbox, clock, settings)
-    relays = _relays(board, settings, log)
-    led = _led(board)
-    sampler, energy = _meter(board, settings, log)
+    metering, backlog = _metering(settings, clock, log, outbox, sampler, energy, protection)
 
     from .setup.wifi import Wifi
     from .telemetry.status import Status
@@ -63,7 +66,8 @@ def _node(board, clock, log, settings, device):
     from .house import House
     from .rhythm import Rhythm
     gc.collect()
-    house = House(board, clock, log, reporter, backlog, status, relays, led, sampler, energy)
+    house = House(board, clock, log, status, relays, inputs, led, metering, protection,
+                  thermometer, Temperature(outbox, clock, settings))
     rhythm = Rhythm(house.tick)
 
     stream.rhythm = rhythm
@@ -81,12 +85,35 @@ def _node(board, clock, log, settings, device):
     session.on_command = commands.receive
     session.on_event = node.session_event
     status.node = node
+    if stream.on_date:
+        node.on_stop = sntp.save
     relays.on_change = house.relay_changed
     relays.save = node.keep_last
+    if protection:
+        protection.on_change = house.alarm_changed
     return node
 
 
-def _secure(board, settings):
+def _metering(settings, clock, log, outbox, sampler, energy, protection):
+    # (Metering or None, Backlog). Where there are phases the total comes before them.
+    from .telemetry.backlog import Backlog
+    if sampler is None:
+        return None, Backlog(clock, log, ())
+    from .metering import Metering
+    from .telemetry.reporter import Reporter
+    gc.collect()
+    total, suffixes = None, ("",)
+    if len(sampler.ok) > 1:
+        from .meter.phases import Total
+        gc.collect()
+        total = Total()
+        suffixes += ("_a", "_b", "_c")[:len(sampler.ok)]
+    backlog = Backlog(clock, log, suffixes)
+    reporters = [Reporter(outbox, clock, settings, suffix) for suffix in suffixes]
+    return Metering(sampler, energy, protection, backlog, reporters, total), backlog
+
+
+def _secure(board, settings, clock):
     if not settings["broker_tls"]:
         return None
     from .mqtt.secure import Refused, Secure
@@ -94,9 +121,17 @@ def _secure(board, settings):
     if board.chip == "esp8266":
         return Refused("ESP8266 cannot check certificates: use a broker in the house that bridges")
     try:
-        return Secure(settings["tls_ca"].encode())
-    except ValueError as e:
-        return Refused("tls_ca: %s" % e)
+        return Secure((_default_roots(), settings["tls_ca"]), clock)
+    except (OSError, ValueError) as e:
+        return Refused("%s: see tls_ca" % e)
+
+
+def _default_roots():
+    # As bytes; None if there are none. They lie beside the code, so an update brings new ones.
+    for folder in sys.path:
+        pem = storage.read((folder + "/" if folder else "") + "firmware/roots.pem")
+        if pem:
+            return pem
 
 
 def _profile(settings, log):
@@ -105,45 +140,6 @@ def _profile(settings, log):
     except (OSError, ValueError) as e:
         log("config: board: %s" % e)
         return {"name": settings["board"], "chip": sys.platform, "relays": []}
-
-
-def _relays(board, settings, log):
-    from .control.relays import Relay, Relays
-    from .node import LAST_PATH
-    gc.collect()
-    boot_states = settings["relay_boot_states"]
-    last = None
-    if "last" in boot_states:
-        try:
-            last = storage.read_json(LAST_PATH)
-        except ValueError as e:
-            log("relays: %s" % e)
-    power_on = not board.retained.outputs()  # boot.py has cleared them then
-    return Relays([Relay(**relay) for relay in board.profile["relays"]], board.output,
-                  board.retained, boot_states, power_on, last if isinstance(last, list) else None)
-
-
-def _led(board):
-    led = board.led_pin()
-    if not led:
-        return None
-    from .control.led import Led
-    gc.collect()
-    return Led(*led)
-
-
-def _meter(board, settings, log):
-    profile = board.profile.get("meter")
-    if not profile:
-        return None, None
-    from . import meter
-    from .meter.energy import EnergyTotal
-    from .meter.sampler import Sampler
-    gc.collect()
-    driver = meter.driver(profile["chip"])
-    gc.collect()
-    chip = driver(board.meter_uart(driver.SERIAL), profile.get("address", 1))
-    return Sampler(chip, settings["sample_ms"], log), EnergyTotal(driver.MAX_POWER_W)
 
 
 def _link(board, clock, log, settings, device, outbox, stream):
@@ -155,6 +151,11 @@ def _link(board, clock, log, settings, device, outbox, stream):
     gc.collect()
     sntp = Sntp(settings["ntp_servers"], stream.resolver, clock, log)
     sntp.on_time = board.set_rtc
+    if settings["broker_tls"] and board.chip != "esp8266":
+        from .timekeeper import Timekeeper
+        gc.collect()
+        sntp = Timekeeper(sntp, clock, board, log)
+        stream.on_date = sntp.date
     topics = Topics(settings["base_topic"], settings["home_id"], settings["node_id"])
     client_id = device.client_id(settings["home_id"], settings["node_id"])
     # Only a soft reset is over at once; a power cut may have lasted for days.

@@ -1,4 +1,4 @@
-# The background: metering, relays, LED and watchdog go on whatever the link does.
+# The background: metering, relays, inputs, LED and watchdog go on whatever the link does.
 from time import ticks_diff, ticks_ms
 
 from .mqtt.session import CONNECT_MS
@@ -6,40 +6,44 @@ from .mqtt.session import CONNECT_MS
 # The foreground must come round within twice its longest call, or the watchdog starves.
 CHECKPOINT_MS = 2 * CONNECT_MS
 FEED_MS = 1000
-TEMPERATURE_MS = 10000
+ABSENT_MS = 3000  # the foreground is kept by a call: what cannot wait for it is saved from here
 FAULTS = 8  # different ones that are logged
 
 
 class House:
-    """Everything that a tick does. `led`, `sampler`, `energy` may be None: the board has none.
+    """Everything that a tick does. `led`, `metering`, `protection` may be None: there is none.
 
-    backlog: `Backlog`, which is given every reading; it records while there is no link.
+    thermometer: `sensor.thermometer`; warmth: `Temperature`, which reports it; inputs: list of
+    buttons and switches.
 
-    `tick` is called every 10 ms from wherever the foreground waits. It never touches a socket or
-    a file, never raises, and returns within a few milliseconds.
+    `tick` is called every 10 ms from wherever the foreground waits. It never touches a socket,
+    never raises, and returns within a few milliseconds. It touches a file for two things that may
+    not wait for the foreground: a trip, and energy that a power cut would lose.
     """
 
-    def __init__(self, board, clock, log, reporter, backlog, status, relays, led, sampler,
-                 energy):
+    def __init__(self, board, clock, log, status, relays, inputs, led, metering, protection,
+                 thermometer, warmth):
         self.relays = relays
         self.led = led
-        self.sampler = sampler
+        self.metering = metering
         self._board = board
         self._log = log
-        self._reporter = reporter
-        self._backlog = backlog
         self._status = status
-        self._energy = energy
+        self._protection = protection
+        self._thermometer = thermometer
+        self._warmth = warmth
         self._relay_untold = False
         self._checkpoint_ms = ticks_ms()
         self._fed_ms = None
-        self._temperature_ms = None
         self._faults = []  # texts of what failed in a tick
-        parts = [clock.update, relays.tick, self._warmth, self._feed]
+        parts = [clock.update, relays.tick] + [one.tick for one in inputs]
+        if metering:
+            parts += [metering.tick, self._save_energy]
+        if protection:
+            parts.append(protection.tick)
+        parts += [self._measure_warmth, self._feed]
         if led:
             parts.append(led.tick)
-        if sampler:
-            parts.append(self._measure)
         self._parts = tuple(parts)
 
     def tick(self, now_ms):
@@ -60,7 +64,12 @@ class House:
         This runs at the end of the deepest calls there are, so the telling is left to `tell`.
         """
         self._relay_untold = True
-        self._reporter.force()
+        if self.metering:
+            self.metering.force()
+
+    def alarm_changed(self):
+        """What protection knows of a relay has changed."""
+        self._relay_untold = True
 
     def tell(self):
         """Put what has switched into the outbox; called by the foreground."""
@@ -70,34 +79,32 @@ class House:
 
     def tell_all(self):
         """Report every metric with its next value."""
-        self._reporter.force()
-        self._temperature_ms = None
+        if self.metering:
+            self.metering.force()
+        self._warmth.force()
 
     @property
     def meter_ok(self):
-        """Whether the meter answers; False where there is none."""
-        return bool(self.sampler and self.sampler.ok)
+        """Whether the meter answers, with all channels; False where there is none."""
+        return bool(self.metering and self.metering.ok)
 
     @property
     def meter_errors(self):
-        """Missed and bad reads since the start."""
-        return self.sampler.errors if self.sampler else 0
+        """Missed and bad reads since the start, and energy that was not believed."""
+        metering = self.metering
+        return metering.sampler.errors + metering.energy.drops if metering else 0
 
-    def _measure(self, now_ms):
-        reading = self.sampler.poll(now_ms)
-        if reading is not None:
-            reading.energy_wh = self._energy.update(now_ms, reading.energy_wh)
-            good, polls = self.sampler.good, self.sampler.polls
-            self._backlog.sample(0, reading, good, polls)
-            self._reporter.reading(reading, now_ms, good, polls)
+    def _save_energy(self, now_ms):
+        if ticks_diff(now_ms, self._checkpoint_ms) > ABSENT_MS:
+            self.metering.energy.service(now_ms)
 
-    def _warmth(self, now_ms):
-        since_ms = self._temperature_ms
-        if since_ms is None or ticks_diff(now_ms, since_ms) >= TEMPERATURE_MS:
-            self._temperature_ms = now_ms
-            value_c = self._board.chip_temperature_c()
+    def _measure_warmth(self, now_ms):
+        if self._thermometer.poll(now_ms):
+            value_c = self._thermometer.value_c
+            if self._protection:
+                self._protection.temperature(value_c, now_ms)
             if value_c is not None:
-                self._reporter.temperature(value_c, now_ms)
+                self._warmth.value(value_c, now_ms)
 
     def _feed(self, now_ms):
         if self._fed_ms is None or ticks_diff(now_ms, self._fed_ms) >= FEED_MS:

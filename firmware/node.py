@@ -36,6 +36,7 @@ class Node:
         self._boots = boots
         self._reset_cause = reset_cause
         self._crash = crash
+        self.on_stop = None  # hook, called before a planned stop
         self._last_error = None
         self._link_errors = 0  # attempts that failed, and sessions that were lost
         self._last_states = None  # of the relays, waiting to be written
@@ -57,11 +58,19 @@ class Node:
             self._session.interrupted()
         self._log("node: stops (%s)" % self._stopping)
         self._backlog.flush()
+        if self.on_stop:
+            self.on_stop()
+        if self.metering:
+            self.metering.energy.flush()
         if self._stopping == "restart" and self._session.online:
             ondemand.load("device").stopped_online(self._log)
         self._session.stop(self._status.offline_payload(self._stopping),
                            leave=self._stopping == "shutdown")
         return self._stopping
+
+    def rest(self):
+        """Nobody ticks any more: leave no coil under current."""
+        self._house.relays.rest()
 
     def step(self):
         """One round: a message out, a packet in, a chore."""
@@ -86,6 +95,11 @@ class Node:
         """Start again, once the answers are out."""
         self._stopping = "restart"
         self._stopping_ms = ticks_ms()
+
+    @property
+    def metering(self):
+        """`Metering`, None without a meter."""
+        return self._house.metering
 
     def keep_last(self, states):
         """The relays' states have held for a while: write them when there is time."""
@@ -163,6 +177,8 @@ class Node:
 
     def _chores(self, now_ms):
         self._backlog.service()
+        if self.metering:
+            self.metering.energy.service(now_ms)
         if self._last_states is not None:
             states, self._last_states = self._last_states, None
             try:

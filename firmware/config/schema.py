@@ -1,5 +1,6 @@
 # Every setting of a node: its type, range, default, and whether it is a secret.
 from ..log import plain
+from . import limits
 
 # (name, type, default, lowest, highest, secret). For texts the bounds are lengths in bytes, for
 # lists the number of items. A type is a function below that returns what is wrong, or None.
@@ -43,23 +44,28 @@ def _boolean(value, low, high):
         return "must be true or false"
 
 
-def _texts(value, low, high):
-    if not isinstance(value, list) or not low <= len(value) <= high:
-        return "must be a list of %d to %d texts" % (low, high)
-    for item in value:
-        if _text(item, 1, 64):
-            return "must be a list of texts of 1 to 64 bytes without control characters"
+def _list_of(items, wrong):
+    # A type: a list of `items`, of which none is wrong(item).
+    def check(value, low, high):
+        if not isinstance(value, list) or not low <= len(value) <= high:
+            return "must be a list of %d to %d: %s" % (low, high, items)
+        for item in value:
+            if wrong(item):
+                return "must be a list of " + items
+    return check
 
 
-def _servers(value, low, high):
-    wrong = _texts(value, low, high)
-    if wrong:
-        return wrong
-    for item in value:
-        host = item.split(":")
-        if len(host) > 2 or not host[0] or len(host) == 2 and not (
-                host[1].isdigit() and 0 < int(host[1]) < 65536):
-            return "must be a list of host or host:port"
+def _wrong_server(item):
+    if _text(item, 1, 64):
+        return True
+    host = item.split(":")
+    return len(host) > 2 or not host[0] or len(host) == 2 and not (
+        host[1].isdigit() and 0 < int(host[1]) < 65536)
+
+
+def _wrong_group(item):
+    return not isinstance(item, list) or len(item) < 2 or len(set(map(str, item))) < len(item) \
+        or any(_integer(index, 0, 7) for index in item)
 
 
 def _pem(value, low, high):
@@ -74,23 +80,25 @@ def _websocket(value, low, high):
         return "must be fallback, always or never"
 
 
-def _boot_states(value, low, high):
-    wrong = _texts(value, low, high)
-    if wrong:
-        return wrong
-    for item in value:
-        if item not in ("off", "on", "last"):
-            return "must be a list of off, on or last, one for each relay"
+def _factors(value, low, high):
+    if not isinstance(value, dict) or any(
+            name not in _CALIBRATED or _number(value[name], low, high) for name in value):
+        return "must be an object of voltage, current or power, with _a _b _c where there are " \
+            "phases, and factors from %s to %s" % (low, high)
 
 
-def _extra_metrics(value, low, high):
-    wrong = _texts(value, low, high)
-    if wrong:
-        return wrong
-    for item in value:
-        if item != "apparent_power":
-            return "may only have apparent_power"
-
+_METRICS = ("voltage", "current", "power")
+_CALIBRATED = _METRICS + tuple([m + "_" + phase for m in _METRICS for phase in "abc"])
+_EXTRA = ("apparent_power", "energy_export", "energy_today", "energy_yesterday")
+_servers = _list_of("host or host:port", _wrong_server)
+_boot_states = _list_of("off, on or last, one for each relay",
+                        lambda item: item not in ("off", "on", "last"))
+_groups = _list_of("groups of relays, as [[0, 1]]", _wrong_group)
+_seconds = _list_of("seconds from 0 to 86400, one for each relay",
+                    lambda item: _integer(item, 0, 86400))
+_modes = _list_of("momentary, follow or edge, empty for the board's own, one for each input",
+                  lambda item: item not in ("momentary", "follow", "edge", ""))
+_extra_metrics = _list_of(", ".join(_EXTRA), lambda item: item not in _EXTRA)
 
 _KEYS = (
     # who it is
@@ -117,6 +125,14 @@ _KEYS = (
     ("ntp_servers", _servers, ["pool.ntp.org"], 0, 4, False),
     # relays
     ("relay_boot_states", _boot_states, [], 0, 8, False),
+    ("auto_off_s", _seconds, [], 0, 8, False),  # 0: never
+    ("interlock", _groups, [], 0, 4, False),  # of which only one is on at a time
+    ("interlock_ms", _integer, 500, 0, 10000, False),  # between one off and the other on
+    ("protection", limits.check, [], 0, 8, False),  # see control/protection.py
+    ("input_modes", _modes, [], 0, 8, False),
+    # metering
+    ("utc_offset_min", _integer, 0, -720, 840, False),  # local time: when a day begins
+    ("calibration", _factors, {}, 0.5, 2, False),  # true / shown; see command/config calibrate
     # telemetry: report on a change of this much, else on the heartbeat
     ("sample_ms", _integer, 1000, 200, 60000, False),
     ("power_deadband_w", _number, 5, 0, 10000, False),

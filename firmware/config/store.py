@@ -30,6 +30,21 @@ def load():
     return settings, problems
 
 
+def change(values):
+    """Put these settings into `config.json`, beside those that are there; for the next start.
+
+    All or nothing. ValueError names what is wrong with them, OSError comes from the flash.
+    """
+    kept = _read(PATH, [])
+    if kept is None:
+        kept = _read(GOOD_PATH, []) or {}
+    kept.update(values)
+    wrong = schema.check(kept)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    storage.replace_json(PATH, kept)
+
+
 def _read(path, problems):
     # The values of a file that is wholly good, else None.
     try:

@@ -21,6 +21,8 @@ class Line:
     rhythm: `Rhythm`, which lets the house tick while this waits; resolver: `Resolver`;
     secure: `Secure` for TLS, None for plain TCP. `websocket_path`: None for MQTT as it is, else
     the path of the WebSocket that carries it; it counts from the next connection on.
+    `on_date`: hook, called with the Unix time in s that the response to a WebSocket upgrade over
+    TLS has; over plain TCP anybody could have written it.
 
     All waiting has one deadline, set by `begin()` for a whole call of umqtt: a deadline for each
     read would not bound a publish with a chatty broker. After any error the line is closed.
@@ -34,6 +36,7 @@ class Line:
         self.resolver = resolver
         self.secure = secure
         self.websocket_path = None
+        self.on_date = None
         self._poll = select.poll()
         self._socket = None  # what is read and written
         self._polled = None  # what is polled: the same, but below a WebSocket
@@ -137,24 +140,24 @@ class Line:
         # The handshake goes on inside the first write, a step each time that is called, with
         # ticks between the steps; success of that write means that it is done.
         self.phase = "tls"
-        self._poll.unregister(self._socket)
+        s = self._socket
         try:
-            self._socket = self._polled = self.secure.wrap(self._socket, host)
+            self._socket = self.secure.wrap(s, host)
         except (OSError, ValueError) as e:
-            self._socket.close()
-            self._socket = self._polled = None
-            raise e
-        self._poll.register(self._socket, select.POLLOUT)
+            self._fail(e)
+        self._poll.unregister(s)
+        self._polled = self._socket
+        self._poll.register(self._polled, select.POLLOUT)
 
     def _start_websocket(self, host):
-        self._socket = ondemand.load("mqtt.websocket").WebSocket(
+        ws = self._socket = ondemand.load("mqtt.websocket").WebSocket(
             self._socket, host, self.websocket_path)
         if not self.secure:
             self.phase = "websocket"
         step = "out"
         while step is not True:
             try:
-                step = self._socket.upgrade()
+                step = ws.upgrade()
             except (OSError, ValueError) as e:
                 self._fail(e)
             if step == "in":
@@ -163,6 +166,8 @@ class Line:
             elif step == "out":
                 self._wait(select.POLLOUT)
         self.phase = "mqtt"
+        if self.secure and self.on_date and ws.date:
+            self.on_date(ws.date)
 
     def _pause(self):
         sleep_ms(min(self.rhythm.beat(), 2))
@@ -188,6 +193,8 @@ class Line:
 
     def _fail(self, error):
         self._drop()
+        if self.phase == "tls":
+            error = self.secure.explained(error)
         raise error
 
     def _drop(self):

@@ -3,7 +3,6 @@ import errno
 
 from umqtt.simple import MQTTException
 
-from .. import ondemand
 from ..resolver import DnsError
 from .line import ProtocolError
 
@@ -29,8 +28,8 @@ def explain(error, phase, online):
         return reason, "CONNACK %d: %s" % (code, text)
     if isinstance(error, DnsError):
         return "dns_failed", str(error.args[1])
-    if phase == "tls":
-        return "tls_failed", ondemand.load("mqtt.secure").explain(error)
+    if phase == "tls" and isinstance(error, ValueError):  # by `Secure`, in words
+        return "tls_failed", str(error)
     if isinstance(error, ProtocolError):
         return "protocol_error", str(error.args[1])
     if isinstance(error, OSError):

@@ -6,6 +6,7 @@ from os import urandom
 
 from micropython import const
 
+from ..clock import parse_timestamp
 from .line import ProtocolError
 
 _PAYLOAD_BYTES = const(1024)  # the most that goes into one frame of ours
@@ -25,7 +26,7 @@ class WebSocket:
     First `upgrade()` until it returns True, then the rest. Nothing is read ahead, so what
     `select.poll` says of `below` is true for this too. After an OSError only `close()` is left.
 
-    `date` is the Date header of the upgrade response, as text; None if it has none.
+    `date` is the Date header of the upgrade response as Unix time in s; None if it has none.
     """
 
     def __init__(self, below, host, path="/mqtt"):
@@ -157,7 +158,7 @@ class WebSocket:
             name = name.strip().lower()
             value = value[:-1].strip()
             headers[name] = headers[name] + ", " + value if name in headers else value
-        self.date = headers.get("date")
+        self.date = _unix(headers.get("date", ""))
         bad = None
         if lines[-2:] != ["", ""]:
             bad = "length"
@@ -280,3 +281,16 @@ def accept(key):
 
 def _words(headers, name):
     return [word.strip() for word in headers.get(name, "").lower().split(",")]
+
+
+def _unix(date):
+    # Of "Thu, 01 Jan 2026 00:00:00 GMT", the form servers must send (RFC 9110, 5.6.7).
+    words = date.split(" ")
+    try:
+        _, day, month, year, clock, zone = words
+        month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split().index(month) + 1
+        if zone == "GMT":
+            return parse_timestamp("%s-%02d-%sT%sZ" % (year, month, day, clock))
+    except ValueError:
+        pass
+    return None

@@ -11,15 +11,20 @@ _METRICS = (
     ("frequency", "Hz", "frequency_hz", 1, "frequency_deadband_hz"),
 )
 _TEMPERATURE = ("temperature", "\u00b0C", None, 1, "temperature_deadband_c")
-_APPARENT_POWER = ("apparent_power", "VA", None, 1, "power_deadband_w")
+_EXTRA = (  # by choice: the setting `extra_metrics`
+    ("apparent_power", "VA", "apparent_power_va", 1, "power_deadband_w"),
+    ("energy_export", "Wh", "export_wh", 0, "energy_deadband_wh"),
+    ("energy_today", "Wh", "today_wh", 0, "energy_deadband_wh"),
+    ("energy_yesterday", "Wh", "yesterday_wh", 0, "energy_deadband_wh"),
+)
 
 
 class Metric:
     """What was last reported of one metric, and when the next report is due."""
 
-    def __init__(self, row, settings):
+    def __init__(self, row, settings, suffix=""):
         name, unit, self.attribute, decimals, deadband = row
-        self.topic = ("telemetry/" + name).encode()
+        self.topic = ("telemetry/" + name + suffix).encode()
         # Formatted by hand, not by json: it is the hot path, and dictionaries have no order here.
         shape = "%%.%df" % decimals if decimals else "%d"  # floats would lose whole Wh
         self._payload = '{"value": %s, "unit": "%s", "quality": %%d%%s}' % (shape, unit)
@@ -65,24 +70,24 @@ class Metric:
 
 
 class Reporter:
-    """Turns readings into telemetry messages in the outbox."""
+    """Turns the readings of one channel into telemetry messages in the outbox.
 
-    def __init__(self, outbox, clock, settings):
+    suffix: what the channel adds to the names of its metrics, as "_a"; the phases of a mains have
+    one frequency, so that is told without.
+    """
+
+    def __init__(self, outbox, clock, settings, suffix=""):
         self._outbox = outbox
         self._clock = clock
-        self._metrics = [Metric(row, settings) for row in _METRICS]
-        self._temperature = Metric(_TEMPERATURE, settings)
-        self._apparent = None
-        if "apparent_power" in settings["extra_metrics"]:
-            self._apparent = Metric(_APPARENT_POWER, settings)
+        extra = settings["extra_metrics"]
+        rows = [row for row in _METRICS if not (suffix and row[0] == "frequency")]
+        rows += [row for row in _EXTRA if row[0] in extra]
+        self._metrics = [Metric(row, settings, suffix) for row in rows]
 
     def force(self):
         """Report everything once, with the next values."""
         for metric in self._metrics:
             metric.force()
-        self._temperature.force()
-        if self._apparent:
-            self._apparent.force()
 
     def reading(self, reading, now_ms, good, polls):
         """Take a reading; good, polls: the sampler's running counts of reads."""
@@ -90,15 +95,6 @@ class Reporter:
             value = getattr(reading, metric.attribute)
             if value is not None and metric.due(value, now_ms):
                 self._put(metric, value, now_ms, good, polls)
-        if self._apparent and reading.voltage_v is not None and reading.current_a is not None:
-            value = reading.voltage_v * reading.current_a
-            if self._apparent.due(value, now_ms):
-                self._put(self._apparent, value, now_ms, good, polls)
-
-    def temperature(self, value_c, now_ms):
-        """Take a temperature in °C."""
-        if self._temperature.due(value_c, now_ms):
-            self._put(self._temperature, value_c, now_ms, 0, 0)
 
     def _put(self, metric, value, now_ms, good, polls):
         stamp = self._clock.timestamp()
@@ -106,3 +102,18 @@ class Reporter:
             return  # never two values for one second: the next sample tells
         payload = metric.report(value, now_ms, good, polls, stamp)
         self._outbox.put_telemetry(metric.topic, payload)
+
+
+class Temperature(Reporter):
+    """The same for one temperature, which comes from elsewhere."""
+
+    def __init__(self, outbox, clock, settings):
+        self._outbox = outbox
+        self._clock = clock
+        self._metrics = [Metric(_TEMPERATURE, settings)]
+
+    def value(self, value_c, now_ms):
+        """Take a temperature in °C."""
+        metric = self._metrics[0]
+        if metric.due(value_c, now_ms):
+            self._put(metric, value_c, now_ms, 0, 0)

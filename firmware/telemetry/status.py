@@ -10,7 +10,7 @@ SECOND_ONLINE_MS = 60000
 PERIOD_MS = 300000
 RSSI_LOOK_MS = 10000
 RSSI_STEP_DBM = 5
-_RELAY_KEYS = ("state", "relays", "source", "tripped")
+_RELAY_KEYS = ("state", "relays", "source", "tripped", "welded")
 
 
 class Status:
@@ -73,7 +73,7 @@ class Status:
 
     def relay(self):
         status = self._relays.status()
-        self._put("relay", [(key, status[key]) for key in _RELAY_KEYS])
+        self._put("relay", [(key, status[key]) for key in _RELAY_KEYS if key in status])
 
     def health(self):
         gc.collect()  # the free heap means nothing while garbage counts as used

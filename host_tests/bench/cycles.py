@@ -33,7 +33,7 @@ def reading_of(values):
 
 def cycle(bare, reading, temperature_c):
     bare.board.temperature_c = temperature_c
-    bare.house._temperature_ms = None  # loop.py too looks at it in each cycle
+    bare.thermometer._due_ms = None  # loop.py too looks at it in each cycle
     bare.sampler.next_reading = reading
     bare.house.tick(ticks_ms())
     bare.serve()

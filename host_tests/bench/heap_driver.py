@@ -27,16 +27,16 @@ class Driver:
         self.received = 0
 
     def start(self):
-        while not (self._session.online and self._house.sampler.last_reading):
+        while not (self._session.online and self._house.metering.readings):
             self._node.step()
         self._empty()
 
     def cycle(self):
         self._house.tell_all()
-        sampler = self._house.sampler
-        if sampler.last_reading:
-            self._house._reporter.reading(
-                sampler.last_reading, ticks_ms(), sampler.good, sampler.polls)
+        metering = self._house.metering
+        reading = metering.readings[0]
+        if reading:
+            metering._tell(0, reading, metering.sampler.good[0], ticks_ms())
         self._empty()
 
     def command(self):

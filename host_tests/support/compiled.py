@@ -20,7 +20,7 @@ def compiled_tree(mpy_cross, folder, repo=REPO):
             if source.suffix == ".py":
                 target.parent.mkdir(parents=True, exist_ok=True)
                 compiled(mpy_cross, source, target.with_suffix(".mpy"), name.as_posix())
-            elif source.suffix == ".json":
+            elif source.suffix in (".json", ".pem"):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
     return folder

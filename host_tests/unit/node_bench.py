@@ -37,11 +37,28 @@ class Led:
         self.shown.append(state)
 
 
+class Energy:
+    def __init__(self):
+        self.services = self.flushes = 0
+
+    def service(self, now_ms):
+        self.services += 1
+
+    def flush(self):
+        self.flushes += 1
+
+
+class Metering:
+    def __init__(self):
+        self.energy = Energy()
+
+
 class House:
     meter_ok = True
     meter_errors = 3
 
     def __init__(self):
+        self.metering = Metering()
         self.led = Led()
         self.checkpoints = 0
         self.told = 0

@@ -28,9 +28,35 @@ class Record:
         return []
 
 
-def relay_actions(count=2):
+class Protection:
+    """Stands for `protection.Protection` of a node whose relay `tripped` has tripped."""
+
+    def __init__(self, relays, tripped):
+        self.relays = relays
+        self.index = tripped
+        relays.trip(tripped, 0)
+
+    def tripped(self):
+        return {"relay": self.index, "cause": "over_power", "value": 4012.5, "limit": 3500}
+
+    def welded(self):
+        return []
+
+    def clear(self, index, now_ms):
+        self.relays.release(index)
+        return "whatever it likes to say"
+
+    def stay_open(self, index, now_ms):
+        pass
+
+
+def make_relays(count=2, **rules):
     relays = [Relay(26 + i) for i in range(count)]
-    return RelayActions(Relays(relays, lambda pin, level: Pin(level), Record(), [], True))
+    return Relays(relays, lambda pin, level: Pin(level), Record(), [], True, **rules)
+
+
+def relay_actions(count=2):
+    return RelayActions(make_relays(count))
 
 
 def run(handler, action, **arguments):
@@ -135,8 +161,67 @@ def test_relay_unknown_actions():
         assert run(relay, action) == "unknown_action", action
 
 
-def test_relay_clear_trip_comes_with_protection():
+def test_relay_of_an_interlock_group_answers_what_it_will_be():
+    relays = make_relays(interlock=[[0, 1]], interlock_ms=500)
+    relay = RelayActions(relays)
+    ticks = Ticks()
+    with Patched(actions, ticks_ms=ticks):
+        assert run(relay, "on", relay=1) == "on"
+        assert run(relay, "on") == "on"  # accepted: it waits for the dead time
+        assert relay.state() == ["off", "off"]  # and this is what is
+        ticks.sleep(500)
+        relays.tick(ticks())
+        assert relay.state() == ["on", "off"]
+        assert run(relay, "on", relay=1) == "on"
+        assert run(relay, "toggle", relay=1) == "off"  # taken back while it waited
+        assert relay.state() == ["off", "off"]
+
+
+def test_relay_clear_trip_without_protection():
     assert run(relay_actions(), "clear_trip") == "unsupported"
+
+
+def test_relay_that_has_tripped_is_locked_until_clear_trip():
+    relays = make_relays()
+    relay = RelayActions(relays)
+    relays.protection = Protection(relays, 1)
+    assert run(relay, "on") == "on"
+    for action in ("on", "toggle"):
+        assert run(relay, action, relay=1) == "relay_locked"
+    assert run(relay, "pulse", relay=1, duration_ms=1000) == "relay_locked"
+    assert run(relay, "off", relay=1) == "off"
+    assert run(relay, "clear_trip", relay=1) == "off"
+    assert run(relay, "on", relay=1) == "on"
+
+
+def test_relay_clear_trip_is_for_the_first_relay_unless_told():
+    relays = make_relays()
+    relay = RelayActions(relays)
+    relays.protection = Protection(relays, 0)
+    relays.trip(1, 0)
+    assert run(relay, "clear_trip") == "off"
+    assert not relays.is_locked(0) and relays.is_locked(1)
+    assert run(relay, "clear_trip", relay=2) == "bad_request"
+
+
+def test_relay_clear_trip_of_one_that_has_not_tripped_says_its_state():
+    relays = make_relays()
+    relay = RelayActions(relays)
+    relays.protection = Protection(relays, 1)
+    run(relay, "on")
+    assert run(relay, "clear_trip") == "on"
+
+
+def test_relay_locked_says_why_and_what_to_do():
+    relays = make_relays()
+    relay = RelayActions(relays)
+    relays.protection = Protection(relays, 1)
+    text = raised(Refused, relay.prepare("on", {"relay": 1})).args[1]
+    assert text == "the relay has tripped (over_power): send clear_trip"
+    # Only the first trip is told with its cause: relay 0 has tripped later.
+    relays.trip(0, 0)
+    text = raised(Refused, relay.prepare("on", {})).args[1]
+    assert text == "the relay has tripped: send clear_trip"
 
 
 def test_relay_on_a_board_without_one():

@@ -281,7 +281,8 @@ def test_health():
     found = bench.health()
     assert found.pop("heap_free") > 0
     assert found == {
-        "tick_max_ms": 12, "reconnects": 2, "link_errors": 1, "last_error": "timeout: no answer (tcp)", "boots": 17,
+        "tick_max_ms": 12, "reconnects": 2, "link_errors": 1,
+        "last_error": "timeout: no answer (tcp)", "boots": 17,
         "reset_cause": "watchdog", "crash": "Traceback: ValueError: boom", "meter_ok": True,
         "meter_errors": 3, "dropped": 0, "backlog": 0, "bytes_sent": 4711,
         "timestamp": "2026-01-01T00:00:00Z"}
@@ -393,6 +394,28 @@ def stopped_online(online):
 def test_a_restart_with_a_session_is_remembered_for_the_next_start():
     assert stopped_online(True)
     assert not stopped_online(False)
+
+
+def test_who_wants_to_know_is_told_of_the_stop():
+    bench = Bench()
+    told = []
+    bench.node.on_stop = lambda: told.append(bench.session.trail[-1:])
+    with bench.patched:
+        bench.node.restart()
+    run_to_the_end(bench)
+    assert told == [[]]
+
+
+def test_totals_are_saved_by_the_foreground_and_at_the_end():
+    bench = Bench()
+    bench.run(5)
+    energy = bench.house.metering.energy
+    assert energy.services >= 4
+    assert energy.flushes == 0
+    with bench.patched:
+        bench.node.restart()
+    run_to_the_end(bench)
+    assert energy.flushes == 1
 
 
 def test_a_restart_does_not_wait_for_a_link_that_is_gone():

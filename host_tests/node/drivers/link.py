@@ -38,7 +38,8 @@ class Link(node.Node):
         self._outbox = Outbox()
         self._rhythm = Rhythm(self._tick)
         servers = [tuple(server) for server in options["dns"]]
-        stream = Stream(self._rhythm, Resolver(lambda: servers), options["payload_limit"])
+        stream = Stream(self._rhythm, Resolver(lambda: servers), options["payload_limit"],
+                        _secure(options["settings"]))
         self._session = Session("link", stream, Topics("homesync", "h", "n"), options["settings"])
         self._session.on_command = self._received
         self._session.on_event = self._event
@@ -110,6 +111,15 @@ class Link(node.Node):
         what["ticks"] = self._ticks
         what["longest_gap_ms"] = self._rhythm.take_max_gap_ms()
         print(json.dumps(what))
+
+
+def _secure(settings):
+    # TLS if a CA is given; the time of day stays unknown.
+    if not settings.get("tls_ca"):
+        return None
+    from firmware.clock import Clock
+    from firmware.mqtt.secure import Secure
+    return Secure([settings["tls_ca"]], Clock())
 
 
 Link(json.loads(sys.stdin.readline())).run()

@@ -3,14 +3,16 @@
 import json
 import sys
 
+from firmware import storage
 from firmware.actions import ConfigActions
 from firmware.config import schema
 from firmware.log import Log
+from firmware.meter.reading import Reading
 from firmware.mqtt import commands
 from firmware.mqtt.commands import Commands
 from firmware.mqtt.outbox import Outbox
 from firmware.mqtt.topics import Topics
-from host_tests.unit.fakes import Clock, Json, Patched
+from host_tests.unit.fakes import Clock, Json, Patched, in_scratch, write
 
 TOPIC = b"homesync/h/nodes/n/command/config"
 
@@ -24,8 +26,13 @@ class Record:
     def add_id(self, hash6):
         pass
 
+    def forget_id(self, hash6):
+        pass
+
 
 class Node:
+    metering = None
+
     def __init__(self):
         self.asked = []
 
@@ -222,9 +229,132 @@ def test_refresh_and_restart_ask_the_node():
 
 def test_what_comes_later_is_unsupported():
     bench = Bench()
-    for action in ("set", "reset", "calibrate", "energy_set"):
+    for action in ("set", "reset"):
         assert bench.error(action) == "unsupported", action
 
+
+# calibrate, energy_set
+
+
+class Energy:
+    def __init__(self):
+        self.totals = []
+        self.full = False
+
+    def set_total(self, channel, wh):
+        self.totals.append((channel, wh))
+        return not self.full
+
+
+class Metering:
+    """Stands for `Metering`: each channel shows 230 V, 2 A, 450 W; None of the readings: lost."""
+
+    def __init__(self, channels=1):
+        reading = Reading()
+        reading.voltage_v, reading.current_a, reading.active_power_w = 230.0, 2.0, 450.0
+        self.sampler = Sampler([True] * channels)
+        self.energy = Energy()
+        self.readings = (reading,) * channels
+
+
+class Sampler:
+    def __init__(self, ok):
+        self.ok = ok
+
+
+def with_meter(channels=1, **settings):
+    bench = Bench(**settings)
+    bench.node.metering = Metering(channels)
+    return bench
+
+
+def stored():
+    return storage.read_json("config.json")["calibration"]
+
+
+@in_scratch
+def test_a_factor_is_computed_stored_and_taken_by_a_restart():
+    write("config.json", b'{"home_id": "h", "calibration": {"voltage": 1.01}}')
+    bench = with_meter(calibration={"voltage": 1.01})
+    answer = bench.send("calibrate", metric="power", true=459)
+    assert answer["result"] == {"factor": 1.02, "restarts": True}
+    assert bench.node.asked == ["restart"]
+    assert bench.settings["calibration"] == stored() == {"voltage": 1.01, "power": 1.02}
+    assert storage.read_json("config.json")["home_id"] == "h"
+
+
+@in_scratch
+def test_a_factor_is_for_what_is_shown_with_the_factor_before_it():
+    bench = with_meter(calibration={"voltage": 1.1})
+    assert bench.send("calibrate", metric="voltage", true=230)["result"]["factor"] == 1.1
+
+
+@in_scratch
+def test_each_phase_has_factors_of_its_own():
+    bench = with_meter(3)
+    bench.send("calibrate", metric="current", channel="b", true=2.1)
+    assert stored() == {"current_b": 1.05}
+
+
+@in_scratch
+def test_a_factor_that_cannot_be_right_changes_nothing():
+    bench = with_meter()
+    for true in (900.1, 224.9):
+        answer = bench.send("calibrate", metric="power", true=true)
+        assert answer["error"]["code"] == "bad_request"
+        assert "0.5 to 2" in answer["error"]["message"]
+    assert storage.read("config.json") is None
+    assert bench.settings["calibration"] == {}
+    assert bench.node.asked == []
+
+
+def test_without_a_value_there_is_nothing_to_compare_with():
+    bench = with_meter()
+    for readings in (None, (None,), (Reading(),)):
+        bench.node.metering.readings = readings
+        assert bench.error("calibrate", metric="power", true=100) == "bad_request"
+
+
+def test_wrong_arguments_of_calibrate_are_named():
+    for channels, named, arguments in (
+        (1, "metric", {"true": 1}), (1, "metric", {"metric": "energy", "true": 1}),
+        (1, "true", {"metric": "power"}), (1, "true", {"metric": "power", "true": 0}),
+        (1, "true", {"metric": "power", "true": "100"}),
+        (1, "true", {"metric": "power", "true": True}),
+        (1, "channel", {"metric": "power", "true": 1, "channel": "a"}),
+        (3, "channel", {"metric": "power", "true": 1}),
+        (3, "channel", {"metric": "power", "true": 1, "channel": "d"}),
+        (3, "channel", {"metric": "power", "true": 1, "channel": ""}),
+        (3, "channel", {"metric": "power", "true": 1, "channel": 0}),
+    ):
+        error = with_meter(channels).send("calibrate", **arguments)["error"]
+        assert error["code"] == "bad_request" and error["message"].startswith(named), arguments
+
+
+def test_a_total_is_set():
+    bench = with_meter(3)
+    assert bench.send("energy_set", channel="c", wh=123456)["result"] == {"wh": 123456}
+    assert bench.node.metering.energy.totals == [(2, 123456)]
+
+
+def test_wrong_arguments_of_energy_set_are_named():
+    bench = with_meter()
+    for arguments in ({}, {"wh": -1}, {"wh": 1.5}, {"wh": "1"}, {"wh": 4000000001}):
+        error = bench.send("energy_set", **arguments)["error"]
+        assert error["code"] == "bad_request" and error["message"].startswith("wh"), arguments
+    assert bench.node.metering.energy.totals == []
+
+
+def test_a_total_that_flash_refuses_is_told():
+    bench = with_meter()
+    bench.node.metering.energy.full = True
+    assert bench.error("energy_set", wh=1) == "internal_error"
+
+
+def test_without_a_meter_there_is_nothing_to_set():
+    bench = Bench()
+    assert bench.error("calibrate", metric="power", true=1) == "unsupported"
+    assert bench.error("energy_set", wh=1) == "unsupported"
 
 def test_unknown_actions():
     bench = Bench()

@@ -58,6 +58,12 @@ def test_nobody_answers_in_time():
             assert reason(os_error("ETIMEDOUT"), phase, online) == "timeout"
 
 
+def test_a_tls_handshake_that_fails_or_is_not_answered():
+    error = ValueError("the certificate is bad")  # as `Secure` tells it
+    assert explain(error, "tls", False) == ("tls_failed", "the certificate is bad")
+    assert reason(os_error("ETIMEDOUT"), "tls") == "timeout"
+
+
 def test_the_connection_ends_before_the_connack():
     for name in ("ECONNRESET", "ENOTCONN"):
         found, detail = explain(os_error(name), "mqtt", False)

@@ -326,16 +326,29 @@ def test_the_end_within_the_response():
         assert error.errno == errno.ECONNRESET
 
 
-def test_the_date_of_the_response():
-    date = b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-    below = Below(RESPONSE.replace(b"Upgrade: W", date + b"Upgrade: W"))
+def date_of(text):
+    response = RESPONSE.replace(b"Upgrade: W", b"Date: " + text + b"\r\nUpgrade: W")
     with Patched(websocket, urandom=not_random):
-        ws = WebSocket(below, "broker.example")
+        ws = WebSocket(Below(response), "broker.example")
         assert ws.date is None
         steps(ws)
-    assert ws.date == "Thu, 01 Jan 2026 00:00:00 GMT"
-    ws, _ = upgraded()
-    assert ws.date is None
+    return ws.date
+
+
+def test_the_date_of_the_response():
+    assert date_of(b"Thu, 01 Jan 2026 00:00:00 GMT") == 1767225600
+    assert date_of(b"Sat, 21 Nov 2026 12:30:05 GMT") == 1795264205
+    assert date_of(b"Tue, 29 Feb 2028 23:59:59 GMT") == 1835481599
+    assert upgraded()[0].date is None
+
+
+def test_a_date_in_another_form_is_none():
+    for text in (b"", b"x", b"Thursday, 01-Jan-26 00:00:00 GMT", b"Thu Jan  1 00:00:00 2026",
+                 b"Thu, 01 Jan 2026 00:00:00 CET", b"Thu, 01 Jan 2026 00:00:00",
+                 b"Thu, 32 Jan 2026 00:00:00 GMT", b"Thu, 1 Jan 2026 00:00:00 GMT",
+                 b"Thu, 01 Foo 2026 00:00:00 GMT", b"Thu, 01 Jan 2026 24:00:00 GMT",
+                 b"Thu, \xff1 Jan 2026 00:00:00 GMT", b"Thu, 01 Jan 2026 00:00:00 GMT GMT"):
+        assert date_of(text) is None, text
 
 
 def test_a_host_too_long_for_the_buffer():

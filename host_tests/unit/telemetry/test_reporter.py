@@ -3,32 +3,39 @@
 from time import ticks_add
 
 from firmware.config import schema
+from firmware.meter.reading import Reading
 from firmware.mqtt.outbox import Outbox
-from firmware.telemetry.reporter import Reporter
+from firmware.telemetry.reporter import Reporter, Temperature
 from host_tests.unit.fakes import BEFORE_WRAP, Clock
 
 STAMP = '"timestamp": "2026-01-01T00:00:00Z"'
 
 
-class Reading:
-    def __init__(self, **values):
-        self.active_power_w = values.get("power")
-        self.voltage_v = values.get("voltage")
-        self.current_a = values.get("current")
-        self.energy_wh = values.get("energy")
-        self.power_factor = values.get("power_factor")
-        self.frequency_hz = values.get("frequency")
+def reading_of(**values):
+    """A Reading of these metrics."""
+    reading = Reading()
+    reading.active_power_w = values.get("power")
+    reading.voltage_v = values.get("voltage")
+    reading.current_a = values.get("current")
+    reading.energy_wh = values.get("energy")
+    reading.power_factor = values.get("power_factor")
+    reading.frequency_hz = values.get("frequency")
+    reading.export_wh = values.get("energy_export")
+    reading.today_wh = values.get("energy_today")
+    reading.yesterday_wh = values.get("energy_yesterday")
+    return reading
 
 
 class Bench:
     """A reporter with default settings; `sample` lets a second pass and gives it a reading."""
 
-    def __init__(self, **settings):
+    def __init__(self, suffix="", **settings):
         self.outbox = Outbox()
         self.clock = Clock()
         values = schema.defaults()
         values.update(settings)
-        self.reporter = Reporter(self.outbox, self.clock, values)
+        self.reporter = Reporter(self.outbox, self.clock, values, suffix)
+        self.warmth = Temperature(self.outbox, self.clock, values)
         self.now_ms = BEFORE_WRAP
         self.start_s = self.clock.unix_s - 1  # the first sample comes after a second
         self.waited_ms = 0
@@ -48,12 +55,12 @@ class Bench:
         self.wait(after_s)
         self.polls += 1
         self.good += 1
-        self.reporter.reading(Reading(**values), self.now_ms, self.good, self.polls)
+        self.reporter.reading(reading_of(**values), self.now_ms, self.good, self.polls)
         return self.sent()
 
     def temperature(self, value_c, after_s=1):
         self.wait(after_s)
-        self.reporter.temperature(value_c, self.now_ms)
+        self.warmth.value(value_c, self.now_ms)
         return self.sent()
 
     def messages(self):
@@ -133,6 +140,24 @@ def test_apparent_power_needs_voltage_and_current():
     bench = Bench(extra_metrics=["apparent_power"])
     assert bench.sample(voltage=230.0) == ["voltage"]
     assert bench.sample(current=1.0) == ["current"]
+
+
+def test_the_other_energies_are_sent_only_if_they_were_chosen():
+    names = ["energy_export", "energy_today", "energy_yesterday"]
+    values = {"energy_export": 7, "energy_today": 1500, "energy_yesterday": 2200}
+    assert Bench().sample(**values) == []
+    bench = Bench(extra_metrics=names)
+    assert bench.sample(**values) == names
+    today = '{"value": 1500, "unit": "Wh", "quality": 100, %s}' % STAMP
+    assert bench.last[1][1] == today.encode()
+
+
+def test_a_channel_has_its_letter_and_no_frequency():
+    bench = Bench("_b", extra_metrics=["apparent_power", "energy_today"])
+    assert bench.sample(power=100.0, voltage=230.0, current=0.5, energy=7, power_factor=0.9,
+                        frequency=50.0, energy_today=3) == [
+        "power_b", "voltage_b", "current_b", "energy_b", "power_factor_b", "apparent_power_b",
+        "energy_today_b"]
 
 
 def test_what_is_not_known_is_not_invented():
@@ -280,6 +305,7 @@ def test_forced_everything_is_sent_once_more_with_its_next_value():
     bench.sample(**values)
     bench.temperature(40.0)
     bench.reporter.force()
+    bench.warmth.force()
     assert bench.sent() == []
     assert len(bench.sample(**values)) == 7
     assert bench.temperature(40.0) == ["temperature"]
@@ -344,7 +370,7 @@ def test_what_was_not_yet_sent_is_replaced_by_the_newest_value():
     bench = Bench()
     for i in range(10):
         bench.wait(1)
-        bench.reporter.reading(Reading(power=100.0 * i), bench.now_ms, i + 1, i + 1)
+        bench.reporter.reading(reading_of(power=100.0 * i), bench.now_ms, i + 1, i + 1)
     stamp = STAMP.replace("00:00Z", "00:09Z")
     payload = '{"value": 900.0, "unit": "W", "quality": 100, %s}' % stamp
     assert bench.messages() == [(b"telemetry/power", payload.encode())]
