@@ -12,10 +12,10 @@ from .relay import Relay  # noqa: F401  # for those who make the list
 PULSE_MIN_MS = const(50)
 PULSE_MAX_MS = const(86400000)  # 24 h; ticks can tell before from after up to 6.2 days
 
-FLOOD_CHANGES = const(5)  # of one relay, in 3 s
+_FLOOD_CHANGES = const(5)  # of one relay, in 3 s
 
 # A state is worth a flash write when it has held this long.
-LAST_REST_MS = const(10000)
+_LAST_REST_MS = const(10000)
 
 # Refusals, which are also the error codes of the answer.
 TOO_FAST = "too_fast"
@@ -87,26 +87,41 @@ class Relays:
             for relay in relays:
                 if relay.on == on:
                     relay.start(output)
-        self._retain()
+        # What a change leaves for `_settle`, which the public methods call at their end: a command
+        # comes from deep within a publish, so nothing here nests what can be done one by one.
+        self._switched = []  # (index, source)
+        self._outputs = None  # as retained
+        self._settle(None)
 
     def set(self, index, on, source, now_ms):
         """Switch to `on`, and end a pulse. Opening is never refused."""
+        refusal = None
         if on:
-            return self._close(index, None, source, now_ms)
-        self._open(index, source, now_ms)
-        if self.protection and self.relays[index].locked:
+            refusal = self._close(index, None, source, now_ms)
+        else:
+            self._open(index, source, now_ms)
+        self._settle(now_ms)
+        if not on and self.protection and self.relays[index].locked:
             self.protection.stay_open(index, now_ms)  # if it was to close again by itself
-        return None
+        return refusal
 
     def toggle(self, index, source, now_ms):
         """Switch to the other state."""
-        return self.set(index, not self.relays[index].wanted(), source, now_ms)
+        refusal = None
+        if self.relays[index].wanted():
+            self._open(index, source, now_ms)
+        else:
+            refusal = self._close(index, None, source, now_ms)
+        self._settle(now_ms)
+        return refusal
 
     def pulse(self, index, duration_ms, now_ms, source="command"):
         """On now, off `duration_ms` (an int) later. A new pulse replaces a running one."""
         if not PULSE_MIN_MS <= duration_ms <= PULSE_MAX_MS:
             return BAD_REQUEST
-        return self._close(index, duration_ms, source, now_ms)
+        refusal = self._close(index, duration_ms, source, now_ms)
+        self._settle(now_ms)
+        return refusal
 
     def trip(self, index, now_ms):
         """Open at once, and stay open until `release`."""
@@ -115,6 +130,7 @@ class Relays:
         self._open(index, "protection", now_ms)
         # Even if it was open: a latching one may have missed its pulse.
         relay.switch(False, now_ms)
+        self._settle(now_ms)
 
     def release(self, index):
         """Let a tripped relay be closed again; it stays open."""
@@ -134,19 +150,24 @@ class Relays:
             self._begin(now_ms)
         for relay in self.relays:  # all of them first: nothing may keep a coil under current
             relay.tick(now_ms)
+        moved = False
         for index in range(len(self.relays)):
             relay = self.relays[index]
             if relay.off_ms is not None:
                 if ticks_diff(now_ms, relay.off_ms) >= 0:
                     self._open(index, "timer", now_ms)
+                    moved = True
             elif relay.closing is not None:
                 self._close_if_free(index, now_ms)
+                moved = True
             elif relay.opened_ms is not None and self._dead_time_over(relay, now_ms):
                 relay.opened_ms = None
+        if moved:
+            self._settle(now_ms)
         if self._unsaved:
             if self._changed_ms is None:
                 self._changed_ms = now_ms
-            elif ticks_diff(now_ms, self._changed_ms) >= LAST_REST_MS:
+            elif ticks_diff(now_ms, self._changed_ms) >= _LAST_REST_MS:
                 self._save_last()
 
     def status(self):
@@ -190,15 +211,14 @@ class Relays:
 
     def _open(self, index, source, now_ms):
         relay = self.relays[index]
-        lasting = relay.lasting()
-        changes = relay.on
         relay.closing = None
         relay.off_ms = None
         relay.pulsed = False
-        if changes:
+        if relay.on:
             relay.opened_ms = now_ms
             relay.switch(False, now_ms)
-        self._settle(index, changes, lasting, source, now_ms)
+            relay.changes_ms.append(now_ms)
+            self._switched.append((index, source))
 
     def _close(self, index, duration_ms, source, now_ms):
         relay = self.relays[index]
@@ -208,7 +228,7 @@ class Relays:
             return RELAY_LOCKED
         if not relay.on:
             relay.tick(now_ms)
-            if len(relay.changes_ms) >= FLOOD_CHANGES:
+            if len(relay.changes_ms) >= _FLOOD_CHANGES:
                 return TOO_FAST
         for partner in relay.partners:
             self._open(partner, source, now_ms)
@@ -223,12 +243,11 @@ class Relays:
                 return
         source, duration_ms = relay.closing
         relay.closing = None
-        lasting = relay.lasting()
-        changes = not relay.on
-        if changes:
+        if not relay.on:
             relay.switch(True, now_ms)
+            relay.changes_ms.append(now_ms)
+            self._switched.append((index, source))
         self._set_timer(relay, duration_ms, now_ms)
-        self._settle(index, changes, lasting, source, now_ms)
 
     def _dead_time_over(self, relay, now_ms):
         opened_ms = relay.opened_ms
@@ -242,24 +261,20 @@ class Relays:
             duration_ms = limit_ms
         relay.off_ms = None if duration_ms is None else ticks_add(now_ms, duration_ms)
 
-    def _settle(self, index, changes, lasting, source, now_ms):
-        # After the pin: the record, and those who want to know.
-        relay = self.relays[index]
-        if lasting != relay.lasting():
-            self._retain()
-            self._unsaved = self._keeps_last
-            self._changed_ms = now_ms
-        if changes:
-            relay.changes_ms.append(now_ms)
-            self.source = source
-            if self.on_change:
-                self.on_change(index, source)
-
-    def _retain(self):
+    def _settle(self, now_ms):
+        # After the pins: the record, and those who want to know.
         outputs = []
         for relay in self.relays:
             outputs.extend(relay.outputs())
-        self._retained.set_outputs(outputs)
+        if outputs != self._outputs:
+            self._outputs = outputs
+            self._retained.set_outputs(outputs)
+            self._unsaved = self._keeps_last
+            self._changed_ms = now_ms
+        while self._switched:
+            index, self.source = self._switched.pop(0)
+            if self.on_change:
+                self.on_change(index, self.source)
 
     def _save_last(self):
         self._unsaved = False  # first, so that a failing save is not tried again every 10 ms

@@ -49,7 +49,7 @@ def report(sessions, capsys):
     """Print the result, and fail if there was a violation."""
     violations = [text for session in sessions for text in session.violations]
     with capsys.disabled():
-        print("\n%d cut points, %d violations (back after %.2f s at most, ticks %d ms apart)" % (
+        print("\n%d fault points, %d violations (back after %.2f s at most, ticks %d ms apart)" % (
             sum(session.cuts for session in sessions), len(violations),
             max(session.longest_s for session in sessions),
             max(session.tick_gap_ms for session in sessions)))

@@ -45,8 +45,8 @@ import time as _time
 RTC.memory = _time.looking(RTC.memory)
 Pin.value = _time.looking(Pin.value)
 '''
-START = [("    return node.run()", "    import time\n    time.stack_from_here()\n"
-                               "    return node.run()")]
+START = [("        return node.run()", "        import time\n        time.stack_from_here()\n"
+                                   "        return node.run()")]
 
 
 def test_from_node_run_the_stack_stays_under_6_kib(tools, new_node, own_broker, tmp_path):
