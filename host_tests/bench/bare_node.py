@@ -23,6 +23,7 @@ from firmware.node import Node
 from firmware.resolver import Resolver
 from firmware.rhythm import Rhythm
 from firmware.sensor import Thermometer
+from firmware.telemetry import metrics
 from firmware.telemetry.backlog import Backlog
 from firmware.telemetry.reporter import Reporter, Temperature
 from firmware.telemetry.status import Status
@@ -109,18 +110,18 @@ class Sntp:
 
 
 class BareNode:
-    """`board`, `sampler`, `outbox`, `session`, `commands` and the `node` made of them."""
+    """`board`, `clock`, `sampler`, `outbox`, `session`, `commands` and the `node` made of them."""
 
     def __init__(self, host, port, node_id, stream=Stream):
         settings = schema.defaults()
         settings.update(broker_host=host, broker_port=port, node_id=node_id)
         self.board = board = Board()
         self.sampler = Sampler()
-        clock = Clock()
+        self.clock = clock = Clock()
         clock.set_unix(int(time()))  # as SNTP would
         self.outbox = outbox = Outbox()
-        reporter = Reporter(outbox, clock, settings)
-        warmth = Temperature(outbox, clock, settings)
+        reporter = Reporter(outbox, clock, metrics.of_channel(settings))
+        warmth = Temperature(outbox, clock, [metrics.of_temperature(settings)])
         self.thermometer = Thermometer(lambda: (board.temperature_c, None), self._log, 10000)
         relays = Relays([Relay(**relay) for relay in board.profile["relays"]], board.output,
                         board.retained, [], True, None)

@@ -33,6 +33,7 @@ def reading_of(values):
 
 def cycle(bare, reading, temperature_c):
     bare.board.temperature_c = temperature_c
+    bare.clock.uptime_s += 1  # of two values for one second only the first is sent
     bare.thermometer._due_ms = None  # loop.py too looks at it in each cycle
     bare.sampler.next_reading = reading
     bare.house.tick(ticks_ms())

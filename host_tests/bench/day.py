@@ -21,7 +21,7 @@ class CountingStream(Stream):
     sent_bytes = sent_records = received_bytes = received_records = 0
 
     def wait_readable(self):
-        self._rhythm.beat()
+        self.rhythm.beat()
 
     def _send(self, data, n):
         super()._send(data, n)
