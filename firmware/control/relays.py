@@ -89,8 +89,8 @@ class Relays:
                     relay.start(output)
         # What a change leaves for `_settle`, which the public methods call at their end: a command
         # comes from deep within a publish, so nothing here nests what can be done one by one.
+        self._moved = True  # the record is not what it must be
         self._switched = []  # (index, source)
-        self._outputs = None  # as retained
         self._settle(None)
 
     def set(self, index, on, source, now_ms):
@@ -150,19 +150,16 @@ class Relays:
             self._begin(now_ms)
         for relay in self.relays:  # all of them first: nothing may keep a coil under current
             relay.tick(now_ms)
-        moved = False
         for index in range(len(self.relays)):
             relay = self.relays[index]
             if relay.off_ms is not None:
                 if ticks_diff(now_ms, relay.off_ms) >= 0:
                     self._open(index, "timer", now_ms)
-                    moved = True
             elif relay.closing is not None:
                 self._close_if_free(index, now_ms)
-                moved = True
             elif relay.opened_ms is not None and self._dead_time_over(relay, now_ms):
                 relay.opened_ms = None
-        if moved:
+        if self._moved:
             self._settle(now_ms)
         if self._unsaved:
             if self._changed_ms is None:
@@ -219,6 +216,7 @@ class Relays:
             relay.switch(False, now_ms)
             relay.changes_ms.append(now_ms)
             self._switched.append((index, source))
+            self._moved = True
 
     def _close(self, index, duration_ms, source, now_ms):
         relay = self.relays[index]
@@ -243,11 +241,14 @@ class Relays:
                 return
         source, duration_ms = relay.closing
         relay.closing = None
+        pulsed = relay.pulsed
         if not relay.on:
             relay.switch(True, now_ms)
             relay.changes_ms.append(now_ms)
             self._switched.append((index, source))
+            self._moved = True
         self._set_timer(relay, duration_ms, now_ms)
+        self._moved = self._moved or pulsed != relay.pulsed
 
     def _dead_time_over(self, relay, now_ms):
         opened_ms = relay.opened_ms
@@ -263,14 +264,15 @@ class Relays:
 
     def _settle(self, now_ms):
         # After the pins: the record, and those who want to know.
+        if not self._moved:
+            return
+        self._moved = False
         outputs = []
         for relay in self.relays:
             outputs.extend(relay.outputs())
-        if outputs != self._outputs:
-            self._outputs = outputs
-            self._retained.set_outputs(outputs)
-            self._unsaved = self._keeps_last
-            self._changed_ms = now_ms
+        self._retained.set_outputs(outputs)
+        self._unsaved = self._keeps_last
+        self._changed_ms = now_ms
         while self._switched:
             index, self.source = self._switched.pop(0)
             if self.on_change:
