@@ -43,6 +43,7 @@ class Rig:
         self.flash.mkdir()
         self.configure()
         board_options.setdefault("code", REPO)
+        board_options.setdefault("board", self.settings["board"])
         self.board = VirtualBoard(micropython, flash=self.flash, state=self._folder / "state",
                                   on_line=lambda line: None, **board_options)
 
