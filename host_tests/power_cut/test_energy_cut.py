@@ -1,34 +1,15 @@
 # Totals never fall below what was saved, never jump, and lose at most 60 s or 10 Wh, wherever the
 # power goes (real littlefs2).
-import json
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
+from on_flash import INTERPRETERS, found_by
 
-HERE = Path(__file__).resolve().parent
-REPO = HERE.parents[1]
-INTERPRETERS = ("micropython64", "micropython32")
-
-
-def found_by(micropython, *arguments):
-    """What `energy_on_flash.py` finds."""
-    done = subprocess.run(
-        [micropython, "-X", "heapsize=64M", str(HERE / "energy_on_flash.py")] + list(arguments),
-        env=dict(os.environ, MICROPYPATH=f"{REPO}:{REPO}/lib:.frozen"),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=900)
-    # Before that line come complaints about files that were open when the power went.
-    last = done.stdout.rstrip().splitlines()[-1]
-    assert done.returncode == 0 and last.startswith("{"), done.stdout[-3000:]
-    return json.loads(last)
+PROGRAM = "energy_on_flash.py"
 
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 def test_the_power_may_go_at_every_operation(tools, request, capsys, interpreter):
     every = 1 if request.config.getoption("--full") else 41
-    found = found_by(getattr(tools, interpreter), "cuts", str(every))
+    found = found_by(PROGRAM, getattr(tools, interpreter), "cuts", str(every))
     with capsys.disabled():
         print("\n%d cut points, %d violations (energy, %s)" % (
             found["single"] + found["double"], len(found["complaints"]), interpreter))
@@ -43,7 +24,7 @@ def test_the_power_may_go_at_every_operation(tools, request, capsys, interpreter
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 def test_a_day_of_load_spares_the_flash(tools, interpreter):
-    found = found_by(getattr(tools, interpreter), "day")
+    found = found_by(PROGRAM, getattr(tools, interpreter), "day")
     counter, register = found["counter"], found["register"]
     assert counter["wh"] == register["wh"] == 47999
     # Spread over 200 blocks, erases by the thousand a day wear them out in 50 years.

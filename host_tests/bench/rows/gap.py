@@ -6,8 +6,9 @@ import time
 
 from ...support import proxy as faulty
 from ...support.broker import Broker
+from ..listener import Listener
 from ..measure import ANSWER_LIMIT_S, BenchError, command_text, row
-from ..node import BASE, FLOWING, Node
+from ..node import FLOWING, Node
 
 _ALLOWED_MS = 50
 _KEEPALIVE_S = 5  # the shortest: a frozen broker is given up after 7.5 s
@@ -115,7 +116,7 @@ def _break(line, kind, **options):
     line.wait(kind, lambda: connection.fault_s)
 
 
-class Hub:
+class Hub(Listener):
     """Commands the node and takes the largest `tick_max_ms` of the health reports it hears.
 
     Each report starts the node's measurement afresh, and it sends one by itself when it comes
@@ -123,29 +124,11 @@ class Hub:
     """
 
     def __init__(self, broker):
-        from paho.mqtt import client as paho
-
         self._heard = threading.Condition()
         self.reconnects = 0  # the node's, as of its last report
         self._max_ms = 0
         self._reports = 0
-        self._paho = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._paho.max_inflight_messages_set(_BURST)
-        self._paho.reconnect_delay_set(1, 1)
-        self._paho.on_connect = lambda *_: self._paho.subscribe(BASE + "/status/health", 1)
-        self._paho.on_message = self._on_message
-        self._paho.connect(broker.host, broker.port)
-        self._paho.loop_start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._paho.disconnect()
-        self._paho.loop_stop()
-
-    def publish(self, topic, payload):
-        self._paho.publish(BASE + "/" + topic, payload, 1)
+        super().__init__(broker, "status/health", inflight=_BURST)
 
     def refreshed_max_ms(self):
         """Ask for a report until one comes; return the largest figure since the last call."""
@@ -161,7 +144,7 @@ class Hub:
             largest, self._max_ms = self._max_ms, 0
         return largest
 
-    def _on_message(self, client, userdata, message):
+    def heard(self, message):
         if message.retain:
             return
         with self._heard:

@@ -5,8 +5,9 @@ import time
 
 from ...support.broker import Broker
 from ...support.proxy import FaultProxy
+from ..listener import Listener
 from ..measure import BenchError, percentile, row
-from ..node import BASE, Node
+from ..node import Node
 
 _CUTS = 12
 _BACKOFF_MIN_MS = 1000  # the default
@@ -22,10 +23,10 @@ def reconnect(bench):
         with Node(bench, proxy, stable_s=0, backoff_min_ms=_BACKOFF_MIN_MS), _Ear(broker) as ear:
             for _ in range(3 if bench.quick else _CUTS):
                 line = proxy.last
-                ear.heard.clear()
+                ear.back.clear()
                 line.cut()
                 cut_s = time.monotonic()
-                if not ear.heard.wait(_LIMIT_S):
+                if not ear.back.wait(_LIMIT_S):
                     raise BenchError("reconnect: not online within %d s" % _LIMIT_S)
                 away_s.append(ear.online_s - cut_s)
                 building_s.append(ear.online_s - proxy.last.opened_s)
@@ -39,28 +40,15 @@ def reconnect(bench):
     ]
 
 
-class _Ear:
+class _Ear(Listener):
     """Hears the node's `online` at the broker itself."""
 
     def __init__(self, broker):
-        from paho.mqtt import client as paho
-
-        self.heard = threading.Event()
+        self.back = threading.Event()
         self.online_s = 0.0
-        self._paho = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._paho.on_connect = lambda *_: self._paho.subscribe(BASE + "/status/online", 1)
-        self._paho.on_message = self._on_message
-        self._paho.connect(broker.host, broker.port)
-        self._paho.loop_start()
+        super().__init__(broker, "status/online")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._paho.disconnect()
-        self._paho.loop_stop()
-
-    def _on_message(self, client, userdata, message):
+    def heard(self, message):
         if not message.retain and b'"online": true' in message.payload:
             self.online_s = time.monotonic()
-            self.heard.set()
+            self.back.set()

@@ -4,6 +4,8 @@ import math
 import random
 import struct
 
+from .load import load_sums
+
 FAULTS = (
     None, "silent", "noise", "stray", "half", "bad_checksum", "wrap", "reset", "no_mains",
 )  # fmt: skip
@@ -56,9 +58,7 @@ class Bl0942:
         if self.fault == "no_mains":
             voltage_dv = power_dw = reactive_dvar = 0
         else:
-            powers = [(load, load.power_dw(voltage_dv)) for load in self._loads]
-            power_dw = sum(dw for _, dw in powers)
-            reactive_dvar = sum(load.reactive_dvar(dw) for load, dw in powers)
+            power_dw, reactive_dvar = load_sums(self._loads, voltage_dv)
         self._count(power_dw, duration_ms)
         self._due_ms -= duration_ms
         if self._due_ms <= 0:

@@ -4,6 +4,8 @@ import math
 import random
 import struct
 
+from .load import load_sums
+
 FAULTS = (None, "silent", "noise", "bad_checksum", "poison", "wrap", "reset", "no_mains")
 FRAME_MS = 105
 
@@ -49,9 +51,7 @@ class Cse7766:
         if self.fault == "no_mains":
             voltage_dv = power_dw = reactive_dvar = 0
         else:
-            powers = [(load, load.power_dw(voltage_dv)) for load in self._loads]
-            power_dw = sum(dw for _, dw in powers)
-            reactive_dvar = sum(load.reactive_dvar(dw) for load, dw in powers)
+            power_dw, reactive_dvar = load_sums(self._loads, voltage_dv)
         self._voltage_dv = voltage_dv
         self._current_ma = 0
         if voltage_dv:

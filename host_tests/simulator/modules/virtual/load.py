@@ -47,3 +47,13 @@ class Load:
     def reactive_dvar(self, power_dw):
         """Reactive power in 0.1 var that goes with `power_dw`."""
         return power_dw * self._tangent_milli // 1000
+
+
+def load_sums(loads, voltage_dv):
+    """(0.1 W, 0.1 var) of these loads together."""
+    power_dw = reactive_dvar = 0
+    for load in loads:
+        load_dw = load.power_dw(voltage_dv)
+        power_dw += load_dw
+        reactive_dvar += load.reactive_dvar(load_dw)
+    return power_dw, reactive_dvar

@@ -52,16 +52,6 @@ class ModbusDevice:
         return frame
 
 
-def load_sums(loads, voltage_dv):
-    """(0.1 W, 0.1 var) of these loads together."""
-    power_dw = reactive_dvar = 0
-    for load in loads:
-        load_dw = load.power_dw(voltage_dv)
-        power_dw += load_dw
-        reactive_dvar += load.reactive_dvar(load_dw)
-    return power_dw, reactive_dvar
-
-
 def exception(function, code):
     """Body of an error answer."""
     return bytes((function | 0x80, code))

@@ -3,7 +3,8 @@
 import math
 import struct
 
-from .modbus import LINE_FAULTS, ModbusDevice, exception, load_sums, two_words
+from .load import load_sums
+from .modbus import LINE_FAULTS, ModbusDevice, exception, two_words
 
 WH = 36000000  # 0.1 W ms in one Wh
 REFRESH_MS = 1000
