@@ -8,7 +8,7 @@ PROGRAM = "energy_on_flash.py"
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 def test_the_power_may_go_at_every_operation(tools, request, capsys, interpreter):
-    every = 1 if request.config.getoption("--full") else 41
+    every = 7 if request.config.getoption("--full") else 41
     found = found_by(PROGRAM, getattr(tools, interpreter), "cuts", str(every))
     with capsys.disabled():
         print("\n%d cut points, %d violations (energy, %s)" % (
