@@ -9,6 +9,7 @@ from .instructions import instructions
 from .latency import latency
 from .publish import publish
 from .reconnect import reconnect
+from .signature import signature
 from .tls import tls
 from .traffic import traffic
 
@@ -20,5 +21,6 @@ ROWS = {
     "heap": heap,
     "traffic": traffic,
     "tls": tls,
+    "signature": signature,
     "instructions": instructions,
 }
