@@ -11,7 +11,7 @@ def build():
     settings, problems = ondemand.load("config.store").load()
     ondemand.drop("config.store", "config.schema", "config.limits")
     node, board = ondemand.load("assembly").build(settings, problems)
-    ondemand.drop("assembly", "hardware", "device", "config.limits")
+    ondemand.drop("assembly", "parts", "device", "telemetry.metrics")
     return node, board
 
 

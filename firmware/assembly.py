@@ -3,11 +3,12 @@
 import gc
 import sys
 
-from . import storage
-from .board import Board, load_profile
+from . import board as chip
+from . import ondemand, storage
 from .clock import Clock
 from .device import Device
 from .log import Log
+from .parts import Parts, load_profile
 
 # Collected after each group of imports: otherwise the garbage of loading one module lies between
 # the next ones, and the largest free block shrinks to 512 bytes on an ESP8266 (reference:
@@ -26,15 +27,16 @@ def build(settings, problems):
     log = Log(clock)
     for text in problems:
         log("config: " + text)
-    board = Board(_profile(settings, log))
-    log("boot: %s, reset cause %s" % (board.profile["name"], board.reset_cause))
+    parts = Parts(_profile(settings, log), chip.machine, chip.esp32)
+    board = chip.Board(parts.profile["name"], parts.profile["chip"])
+    log("boot: %s, reset cause %s" % (board.name, board.reset_cause))
     device = Device(log)
     if not settings["node_id"]:
         settings["node_id"] = "node-" + board.unique_id[-6:]
-    return _node(board, clock, log, settings, device), board
+    return _node(board, parts, clock, log, settings, device), board
 
 
-def _node(board, clock, log, settings, device):
+def _node(board, parts, clock, log, settings, device):
     # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
     from .mqtt.stream import Stream
     from .resolver import Resolver
@@ -43,15 +45,17 @@ def _node(board, clock, log, settings, device):
     stream = Stream(None, Resolver(), 1024 if board.chip == "esp8266" else 4096)
     stream.secure = _secure(board, settings, clock)
 
-    from . import hardware
-    gc.collect()
-    relays, protection = hardware.relays(board, settings, log)
-    led = hardware.led(board)
-    inputs = hardware.inputs(board, settings, relays, led, log)
-    sampler, energy = hardware.meter(board, settings, clock, log)
-    thermometer = hardware.thermometer(board, log)
+    hardware = ondemand.load("hardware")
+    relays, protection = hardware.relays(board, parts, settings, log)
+    led = hardware.led(parts)
+    inputs = hardware.inputs(parts, settings, relays, led, log)
+    sampler, energy = hardware.meter(parts, settings, clock, log)
+    thermometer = hardware.thermometer(board, parts, log)
+    del hardware
+    ondemand.drop("hardware", "config.limits", "control.trips")
 
     from .mqtt.outbox import Outbox
+    from .telemetry import metrics
     from .telemetry.reporter import Temperature
     gc.collect()
     outbox = Outbox()
@@ -67,7 +71,7 @@ def _node(board, clock, log, settings, device):
     from .rhythm import Rhythm
     gc.collect()
     house = House(board, clock, log, status, relays, inputs, led, metering, protection,
-                  thermometer, Temperature(outbox, clock, settings))
+                  thermometer, Temperature(outbox, clock, [metrics.of_temperature(settings)]))
     rhythm = Rhythm(house.tick)
 
     stream.rhythm = rhythm
@@ -100,6 +104,7 @@ def _metering(settings, clock, log, outbox, sampler, energy, protection):
     if sampler is None:
         return None, Backlog(clock, log, ())
     from .metering import Metering
+    from .telemetry import metrics
     from .telemetry.reporter import Reporter
     gc.collect()
     total, suffixes = None, ("",)
@@ -109,7 +114,8 @@ def _metering(settings, clock, log, outbox, sampler, energy, protection):
         total = Total()
         suffixes += ("_a", "_b", "_c")[:len(sampler.ok)]
     backlog = Backlog(clock, log, suffixes)
-    reporters = [Reporter(outbox, clock, settings, suffix) for suffix in suffixes]
+    reporters = [Reporter(outbox, clock, metrics.of_channel(settings, suffix))
+                 for suffix in suffixes]
     return Metering(sampler, energy, protection, backlog, reporters, total), backlog
 
 

@@ -1,13 +1,15 @@
 # Uptime and time of day, and the one way in which times are written and read.
 from time import gmtime, ticks_diff, ticks_ms
 
+from micropython import const
+
 # Seconds between 1970 and the port's own epoch: 2000 on the chips, 1970 on unix.
 _EPOCH_OFFSET_S = 946684800 if gmtime(0)[0] == 2000 else 0
 # What no clock of ours can say: before this firmware was written, or beyond what gmtime takes on
 # the chips (31 bits from 2000 end 18 days later).
 EARLIEST_S = 1767225600  # 2026-01-01
 LATEST_S = 3092601600  # 2068-01-01
-BACK_S = 3600
+_BACK_S = const(3600)
 
 
 class Clock:
@@ -44,7 +46,7 @@ class Clock:
         if not EARLIEST_S <= unix_s < LATEST_S:
             raise ValueError("time %d is outside 2026 to 2067" % unix_s)
         before_s = self.unix()
-        if before_s is not None and before_s - unix_s > BACK_S:
+        if before_s is not None and before_s - unix_s > _BACK_S:
             self._stamped_s = 0
         self._phase_ms = (ms - self._ms) % 1000
         self._offset_s = unix_s - self.uptime_s - (self._ms + self._phase_ms) // 1000
@@ -109,7 +111,7 @@ def parse_timestamp(text):
         if at == start:
             raise ValueError("not a time: " + text[:40])
     unix_s = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
-    return unix_s - _offset(text, at)
+    return unix_s - parse_offset(text, at)
 
 
 def _digits(text, start, end):
@@ -119,7 +121,8 @@ def _digits(text, start, end):
     return int(part)
 
 
-def _offset(text, at):
+def parse_offset(text, at=0):
+    """Local time less UTC in s, of `Z` or an offset like `+01:00`. Raises ValueError."""
     zone = text[at:]
     if zone in ("Z", "z"):
         return 0

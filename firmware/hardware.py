@@ -3,11 +3,12 @@
 import gc
 
 from . import storage
+from .clock import parse_offset
 
 _METRICS = ("voltage", "current", "power")
 
 
-def relays(board, settings, log):
+def relays(board, parts, settings, log):
     """(Relays, Protection or None)."""
     from .control import trips
     from .control.relay import Relay
@@ -15,10 +16,10 @@ def relays(board, settings, log):
     from .node import LAST_PATH
     gc.collect()
     kind = Relay
-    if any("set_pin" in item for item in board.profile["relays"]):
+    if any("set_pin" in item for item in parts.profile["relays"]):
         from .control.latching import LatchingRelay
         kind = LatchingRelay
-    found = [(kind if "set_pin" in item else Relay)(**item) for item in board.profile["relays"]]
+    found = [(kind if "set_pin" in item else Relay)(**item) for item in parts.profile["relays"]]
     boot_states = settings["relay_boot_states"]
     last = None
     if "last" in boot_states:
@@ -28,24 +29,24 @@ def relays(board, settings, log):
             log("relays: %s" % e)
     kept = trips.load(len(found), log)
     power_on = not board.retained.outputs()  # boot.py has cleared them then
-    made = Relays(found, board.output, board.retained, boot_states, power_on,
+    made = Relays(found, parts.output, board.retained, boot_states, power_on,
                   last if isinstance(last, list) else None, interlock=settings["interlock"],
                   interlock_ms=settings["interlock_ms"], auto_off_s=settings["auto_off_s"],
                   locked=[trip[0] for trip in kept])
-    made.protection = _protection(board, settings, made, kept, log)
+    made.protection = _protection(parts, settings, made, kept, log)
     return made, made.protection
 
 
-def _protection(board, settings, relays, kept, log):
+def _protection(parts, settings, relays, kept, log):
     from .config.limits import merged
     from .control import trips
-    entries = merged(board.profile.get("protection", []), settings["protection"])
+    entries = merged(parts.profile.get("protection", []), settings["protection"])
     # An entry that only tells the phase protects from nothing.
     if not kept and not any(set(entry) - {"relay", "phase"} for entry in entries):
         return None
     from .control.protection import Protection
     gc.collect()
-    return Protection(entries, relays, log, trips.save, kept, _channels(board.profile))
+    return Protection(entries, relays, log, trips.save, kept, _channels(parts.profile))
 
 
 def _channels(profile):
@@ -54,9 +55,9 @@ def _channels(profile):
         3 if meter.get("chip") == "sdm630" else 1
 
 
-def led(board):
+def led(parts):
     """Led, or None."""
-    pin = board.led_pin()
+    pin = parts.led_pin()
     if not pin:
         return None
     from .control.led import Led
@@ -64,9 +65,9 @@ def led(board):
     return Led(*pin)
 
 
-def inputs(board, settings, relays, led, log):
+def inputs(parts, settings, relays, led, log):
     """List of Button and Switch."""
-    items = board.profile.get("inputs", ())
+    items = parts.profile.get("inputs", ())
     if not items:
         return []
     from .control.button import Button, Switch
@@ -74,7 +75,7 @@ def inputs(board, settings, relays, led, log):
     modes = settings["input_modes"]
 
     def made(at, item):
-        pin = board.input(item["pin"], item.get("pull"))
+        pin = parts.input(item["pin"], item.get("pull"))
         active_low = item.get("active_low", False)
         if item["kind"] == "button":
             return Button(pin, relays, item.get("relay"), active_low, led)
@@ -84,9 +85,9 @@ def inputs(board, settings, relays, led, log):
     return [made(at, item) for at, item in enumerate(items)]
 
 
-def meter(board, settings, clock, log):
+def meter(parts, settings, clock, log):
     """(Sampler, Energy), or (None, None): the board has no meter, or cannot read it."""
-    profile = board.profile.get("meter")
+    profile = parts.profile.get("meter")
     if not profile:
         return None, None
     from . import meter
@@ -98,17 +99,17 @@ def meter(board, settings, clock, log):
         gc.collect()
         profile = dict(profile)
         profile["factors"] = _factors(profile.get("factors", {}), settings["calibration"])
-        bus = board.meter_uart(driver.SERIAL) if driver.SERIAL else board.pulse_inputs()
+        bus = parts.meter_uart(driver.SERIAL) if driver.SERIAL else parts.pulse_inputs()
     except ValueError as e:
         log("meter: %s" % e)
         return None, None
     if "de_pin" in profile:
-        chip = driver(bus, profile, board.output(profile["de_pin"], 0))
+        chip = driver(bus, profile, parts.output(profile["de_pin"], 0))
     else:
         chip = driver(bus, profile)
     names = ("a", "b", "c")[:chip.channels] if chip.channels > 1 else ("",)
     energy = Energy(chip.channels, profile.get("max_power_w", driver.MAX_POWER_W), clock, log,
-                    settings["sample_ms"], settings["utc_offset_min"],
+                    settings["sample_ms"], parse_offset(settings["utc_offset"]) // 60,
                     getattr(driver, "SIGNED", False))
     return Sampler(chip, settings["sample_ms"], log, names), energy
 
@@ -125,7 +126,7 @@ def _product(board, calibration, suffix):
     return {name: board.get(name, 1) * calibration.get(name + suffix, 1) for name in _METRICS}
 
 
-def thermometer(board, log):
+def thermometer(board, parts, log):
     from .sensor import thermometer
     gc.collect()
-    return thermometer(board, log)
+    return thermometer(board, parts, log)

@@ -1,13 +1,16 @@
 # The background: metering, relays, inputs, LED and watchdog go on whatever the link does.
 from time import ticks_diff, ticks_ms
 
+from micropython import const
+
 from .mqtt.session import CONNECT_MS
 
 # The foreground must come round within twice its longest call, or the watchdog starves.
 CHECKPOINT_MS = 2 * CONNECT_MS
-FEED_MS = 1000
-ABSENT_MS = 3000  # the foreground is kept by a call: what cannot wait for it is saved from here
-FAULTS = 8  # different ones that are logged
+_FEED_MS = const(1000)
+# The foreground is kept by a call: what cannot wait for it is saved from here.
+_ABSENT_MS = const(3000)
+_FAULTS = const(8)  # different ones that are logged
 
 
 class House:
@@ -95,7 +98,7 @@ class House:
         return metering.sampler.errors + metering.energy.drops if metering else 0
 
     def _save_energy(self, now_ms):
-        if ticks_diff(now_ms, self._checkpoint_ms) > ABSENT_MS:
+        if ticks_diff(now_ms, self._checkpoint_ms) > _ABSENT_MS:
             self.metering.energy.service(now_ms)
 
     def _measure_warmth(self, now_ms):
@@ -107,7 +110,7 @@ class House:
                 self._warmth.value(value_c, now_ms)
 
     def _feed(self, now_ms):
-        if self._fed_ms is None or ticks_diff(now_ms, self._fed_ms) >= FEED_MS:
+        if self._fed_ms is None or ticks_diff(now_ms, self._fed_ms) >= _FEED_MS:
             if ticks_diff(now_ms, self._checkpoint_ms) < CHECKPOINT_MS:
                 self._fed_ms = now_ms
                 self._board.feed_watchdog()
@@ -116,7 +119,7 @@ class House:
         # Logged once: at 100 ticks a second nothing else would stay in the log.
         try:
             text = repr(error)
-            if text not in self._faults and len(self._faults) < FAULTS:
+            if text not in self._faults and len(self._faults) < _FAULTS:
                 self._faults.append(text)
                 self._log("house: " + text)
         except Exception:

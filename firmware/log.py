@@ -1,24 +1,28 @@
 # What happened lately: printed, and kept in a short ring that can be read over MQTT.
 
 LINES = 40
-LINE_BYTES = 160
+LINE_BYTES = 160  # of one, without the time
+ALL_BYTES = 2560  # of UTF-8; 40 of the longest would take 8 KB
 
 
 class Log:
-    """A ring of the last 40 lines, each with the time of day, or else the uptime."""
+    """A ring of the last 40 lines, fewer if they are long, each with the time of day, or else the
+    uptime."""
 
     def __init__(self, clock):
         self._clock = clock
         self._lines = []
+        self._bytes = 0  # in them
         self.count = 0  # lines ever written: the offset that page() takes
 
     def __call__(self, text):
         stamp = self._clock.timestamp() or "+%ds" % self._clock.uptime_s
         line = stamp + " " + shortened(plain(text), LINE_BYTES)
         print(line)
-        if len(self._lines) == LINES:
-            del self._lines[0]
         self._lines.append(line)
+        self._bytes += len(line.encode())
+        while len(self._lines) > LINES or self._bytes > ALL_BYTES:
+            self._bytes -= len(self._lines.pop(0).encode())
         self.count += 1
 
     def page(self, offset, max_bytes):

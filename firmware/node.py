@@ -2,17 +2,19 @@
 import gc
 from time import ticks_add, ticks_diff, ticks_ms
 
+from micropython import const
+
 from . import ondemand, storage
 from .log import plain, shortened
 from .mqtt.session import LinkDown
 
 LAST_PATH = "relays.json"
-CHORES_MS = 250
-BACKFILL_MS = 200  # of an outage 5 messages a second
-LIVE_FIRST_MS = 2000  # after a connect: the first live values are up to a sample away
-NO_WIFI_MS = 10000  # joining takes a few seconds and is no error
-RESTART_MS = 3000  # how long a restart waits for its own answer to leave
-_NEEDS_A_PERSON = ("bad_credentials", "not_authorized", "tls_failed")
+_CHORES_MS = const(250)
+_BACKFILL_MS = const(200)  # of an outage 5 messages a second
+_LIVE_FIRST_MS = const(2000)  # after a connect: the first live values are up to a sample away
+_NO_WIFI_MS = const(10000)  # joining takes a few seconds and is no error
+_RESTART_MS = const(3000)  # how long a restart waits for its own answer to leave
+_NEEDS_A_PERSON = const(("bad_credentials", "not_authorized", "tls_failed"))
 
 
 class Node:
@@ -78,7 +80,7 @@ class Node:
         self._house.checkpoint(now_ms)
         self._rhythm.beat()
         try:
-            if ticks_diff(now_ms, self._chores_ms) >= CHORES_MS:
+            if ticks_diff(now_ms, self._chores_ms) >= _CHORES_MS:
                 self._chores_ms = now_ms
                 self._chores(now_ms)
             if self._session.online:
@@ -122,7 +124,7 @@ class Node:
             self._backlog.offline()
         elif event == "connected":
             self._backlog.online()
-            self._backfill_ms = ticks_add(ticks_ms(), LIVE_FIRST_MS)
+            self._backfill_ms = ticks_add(ticks_ms(), _LIVE_FIRST_MS)
             # What was measured while away is not live any more; what is now, is told at once.
             self._outbox.drop_telemetry()
             self.refresh()
@@ -159,7 +161,7 @@ class Node:
                                   message.retain, message.qos)
             self._outbox.sent(message)
             sent, qos = True, message.qos
-        if not sent and ticks_diff(now_ms, self._backfill_ms) >= BACKFILL_MS:
+        if not sent and ticks_diff(now_ms, self._backfill_ms) >= _BACKFILL_MS:
             sent = self._backfill(now_ms)
         if not self._session.check() and not sent:
             self._session.flush()
@@ -199,13 +201,13 @@ class Node:
         elif self._session.online:
             self._no_wifi_told = True
             self._session.lost("no_wifi", "the access point is gone")
-        elif not self._no_wifi_told and ticks_diff(now_ms, self._joined_ms) > NO_WIFI_MS:
+        elif not self._no_wifi_told and ticks_diff(now_ms, self._joined_ms) > _NO_WIFI_MS:
             self._no_wifi_told = True
             self.session_event("error", "no_wifi", self._wifi.trouble())
 
     def _may_stop(self):
         return not self._session.online or self._outbox.answered() \
-            or ticks_diff(ticks_ms(), self._stopping_ms) > RESTART_MS
+            or ticks_diff(ticks_ms(), self._stopping_ms) > _RESTART_MS
 
 
 def _led_state(event, reason):

@@ -1,7 +1,9 @@
 # The beat of the house: every wait of the firmware lets it through.
 from time import sleep_ms, ticks_diff, ticks_ms
 
-PERIOD_MS = 10
+from micropython import const
+
+_PERIOD_MS = const(10)
 
 
 class Rhythm:
@@ -19,13 +21,13 @@ class Rhythm:
         """Run the tick if it is due; return the ms until the next one (1 to 10)."""
         now = ticks_ms()
         gap = ticks_diff(now, self._last)
-        if gap < PERIOD_MS:
-            return PERIOD_MS - gap
+        if gap < _PERIOD_MS:
+            return _PERIOD_MS - gap
         self._last = now
         if gap > self.max_gap_ms:
             self.max_gap_ms = gap
         self._tick(now)
-        return PERIOD_MS
+        return _PERIOD_MS
 
     def wait(self, ms):
         """Do nothing but the house for `ms` milliseconds."""

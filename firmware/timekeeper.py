@@ -1,7 +1,9 @@
 # The time where TLS is used: certificates have dates, which are checked against the chip's RTC.
+from micropython import const
+
 from . import ondemand
 
-_SAVE_S = 86400
+_SAVE_S = const(86400)
 
 
 class Timekeeper:

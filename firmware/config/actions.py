@@ -4,9 +4,10 @@ from collections import OrderedDict
 from .. import ondemand
 from ..log import json_bytes
 from ..mqtt.commands import RESULT_BYTES, Refused, integer
-from . import schema
 
 _PAGE_BYTES = RESULT_BYTES - 40  # room beside `values` or `lines` and `next`
+# Two secrets, and one that is too long to be shown; whether they are set can be seen.
+_HIDDEN = ("broker_password", "wifi_password", "tls_ca")
 _CALIBRATED = {"voltage": "voltage_v", "current": "current_a", "power": "active_power_w"}
 
 
@@ -14,7 +15,7 @@ def prepare(action, command, settings, log, node):
     """A callable that carries the action out; Refused if an argument is wrong."""
     if action == "get":
         names = _names(command, settings)
-        offset = integer(command, "offset", 0, len(schema.NAMES), 0)
+        offset = integer(command, "offset", 0, len(settings), 0)
         return lambda: _values(names, offset, settings)
     if action == "log":
         offset = integer(command, "offset", 0, 1 << 29, 0)
@@ -39,7 +40,7 @@ def prepare(action, command, settings, log, node):
 def _names(command, settings):
     names = command.get("keys")
     if names is None:
-        return schema.NAMES
+        return sorted(settings)
     if not isinstance(names, list):
         raise Refused("bad_request", "keys must be a list of texts")
     for name in names:
@@ -53,7 +54,9 @@ def _values(names, offset, settings):
     room = _PAGE_BYTES
     for at in range(offset, len(names)):
         name = names[at]
-        value = schema.shown(name, settings[name])
+        value = settings[name]
+        if value and name in _HIDDEN:
+            value = "***"
         size = len(name) + _json_size(value) + 6
         if size > _PAGE_BYTES:
             value = "(%d bytes, too long to be shown)" % size

@@ -1,4 +1,5 @@
-# Every setting of a node: its type, range, default, and whether it is a secret.
+# Every setting of a node: its type, range and default.
+from ..clock import parse_offset
 from ..log import plain
 from . import limits
 
@@ -75,6 +76,15 @@ def _pem(value, low, high):
         return "must be CA certificates in PEM, %d characters at the most" % high
 
 
+def _offset(value, low, high):
+    try:
+        if abs(parse_offset(value)) <= 14 * 3600:
+            return None
+    except (TypeError, ValueError):
+        pass
+    return "must be the offset of local time, as +01:00, 14 hours at the most"
+
+
 def _websocket(value, low, high):
     if value not in ("fallback", "always", "never"):
         return "must be fallback, always or never"
@@ -102,51 +112,51 @@ _extra_metrics = _list_of(", ".join(_EXTRA), lambda item: item not in _EXTRA)
 
 _KEYS = (
     # who it is
-    ("base_topic", _topic, "homesync", 1, 32, False),
-    ("home_id", _ident, "home", 1, 32, False),
-    ("node_id", _ident, "", 0, 32, False),  # empty: node- and the chip's id
-    ("board", _ident, "esp32-pzem", 1, 32, False),
+    ("base_topic", _topic, "homesync", 1, 32),
+    ("home_id", _ident, "home", 1, 32),
+    ("node_id", _ident, "", 0, 32),  # empty: node- and the chip's id
+    ("board", _ident, "esp32-pzem", 1, 32),
     # the broker
-    ("broker_host", _text, "", 0, 128, False),
-    ("broker_port", _integer, 1883, 1, 65535, False),
-    ("broker_user", _text, "", 0, 64, False),
-    ("broker_password", _text, "", 0, 128, True),
-    ("broker_tls", _boolean, False, 0, 0, False),
-    ("tls_ca", _pem, "", 0, 4096, True),  # no secret, but too long to be shown
-    ("websocket", _websocket, "never", 0, 0, False),
-    ("websocket_port", _integer, 8884, 1, 65535, False),
-    ("websocket_path", _text, "/mqtt", 1, 64, False),
-    ("keepalive_s", _integer, 60, 5, 3600, False),
-    ("backoff_min_ms", _integer, 1000, 50, 60000, False),
-    ("stable_s", _integer, 30, 0, 3600, False),
+    ("broker_host", _text, "", 0, 128),
+    ("broker_port", _integer, 1883, 1, 65535),
+    ("broker_user", _text, "", 0, 64),
+    ("broker_password", _text, "", 0, 128),
+    ("broker_tls", _boolean, False, 0, 0),
+    ("tls_ca", _pem, "", 0, 4096),
+    ("websocket", _websocket, "never", 0, 0),
+    ("websocket_port", _integer, 8884, 1, 65535),
+    ("websocket_path", _text, "/mqtt", 1, 64),
+    ("keepalive_s", _integer, 60, 5, 3600),
+    ("backoff_min_ms", _integer, 1000, 50, 60000),
+    ("stable_s", _integer, 30, 0, 3600),
     # the network
-    ("wifi_ssid", _text, "", 0, 32, False),
-    ("wifi_password", _text, "", 0, 64, True),
-    ("ntp_servers", _servers, ["pool.ntp.org"], 0, 4, False),
+    ("wifi_ssid", _text, "", 0, 32),
+    ("wifi_password", _text, "", 0, 64),
+    ("ntp_servers", _servers, ["pool.ntp.org"], 0, 4),
     # relays
-    ("relay_boot_states", _boot_states, [], 0, 8, False),
-    ("auto_off_s", _seconds, [], 0, 8, False),  # 0: never
-    ("interlock", _groups, [], 0, 4, False),  # of which only one is on at a time
-    ("interlock_ms", _integer, 500, 0, 10000, False),  # between one off and the other on
-    ("protection", limits.check, [], 0, 8, False),  # see control/protection.py
-    ("input_modes", _modes, [], 0, 8, False),
+    ("relay_boot_states", _boot_states, [], 0, 8),
+    ("auto_off_s", _seconds, [], 0, 8),  # 0: never
+    ("interlock", _groups, [], 0, 4),  # of which only one is on at a time
+    ("interlock_ms", _integer, 500, 0, 10000),  # between one off and the other on
+    ("protection", limits.check, [], 0, 8),  # see control/protection.py
+    ("input_modes", _modes, [], 0, 8),
     # metering
-    ("utc_offset_min", _integer, 0, -720, 840, False),  # local time: when a day begins
-    ("calibration", _factors, {}, 0.5, 2, False),  # true / shown; see command/config calibrate
+    ("utc_offset", _offset, "+00:00", 0, 0),  # of local time: when a day begins
+    ("calibration", _factors, {}, 0.5, 2),  # true / shown; see command/config calibrate
     # telemetry: report on a change of this much, else on the heartbeat
-    ("sample_ms", _integer, 1000, 200, 60000, False),
-    ("power_deadband_w", _number, 5, 0, 10000, False),
-    ("power_deadband_percent", _number, 5, 0, 100, False),
-    ("power_deadband_max_w", _number, 40, 0, 10000, False),
-    ("voltage_deadband_v", _number, 3, 0, 100, False),
-    ("current_deadband_a", _number, 0.2, 0, 100, False),
-    ("energy_deadband_wh", _number, 20, 0, 100000, False),
-    ("power_factor_deadband", _number, 0.1, 0, 1, False),
-    ("frequency_deadband_hz", _number, 0.2, 0, 10, False),
-    ("temperature_deadband_c", _number, 2, 0, 100, False),
-    ("power_heartbeat_s", _integer, 60, 1, 86400, False),
-    ("heartbeat_s", _integer, 300, 1, 86400, False),
-    ("extra_metrics", _extra_metrics, [], 0, 8, False),
+    ("sample_ms", _integer, 1000, 200, 60000),
+    ("power_deadband_w", _number, 5, 0, 10000),
+    ("power_deadband_percent", _number, 5, 0, 100),
+    ("power_deadband_max_w", _number, 40, 0, 10000),
+    ("voltage_deadband_v", _number, 3, 0, 100),
+    ("current_deadband_a", _number, 0.2, 0, 100),
+    ("energy_deadband_wh", _number, 20, 0, 100000),
+    ("power_factor_deadband", _number, 0.1, 0, 1),
+    ("frequency_deadband_hz", _number, 0.2, 0, 10),
+    ("temperature_deadband_c", _number, 2, 0, 100),
+    ("power_heartbeat_s", _integer, 60, 1, 86400),
+    ("heartbeat_s", _integer, 300, 1, 86400),
+    ("extra_metrics", _extra_metrics, [], 0, 8),
 )
 
 NAMES = [key[0] for key in _KEYS]
@@ -165,7 +175,7 @@ def check(values):
     if not isinstance(values, dict):
         return ["the configuration must be a JSON object"]
     wrong = []
-    for name, of_type, _, low, high, _ in _KEYS:
+    for name, of_type, _, low, high in _KEYS:
         if name in values:
             why = of_type(values[name], low, high)
             if why:
@@ -176,11 +186,3 @@ def check(values):
 def unknown(values):
     """The keys that this firmware does not know."""
     return [name for name in values if name not in NAMES]
-
-
-def shown(name, value):
-    """The value as others may see it: secrets are hidden, but whether one is set can be seen."""
-    for key in _KEYS:
-        if key[0] == name:
-            return ("***" if value else "") if key[5] else value
-    raise KeyError(name)

@@ -4,7 +4,7 @@ from time import ticks_diff
 from micropython import const
 
 # Contacts bounce for up to 6 ms, old switches for much longer (reference: meters 10).
-DEBOUNCE_MS = const(50)
+_DEBOUNCE_MS = const(50)
 
 # (held for less than this many ms, what letting go does); "" is the gap in which a person who has
 # counted wrong changes nothing. Whatever is held for longer than the last is stuck.
@@ -40,7 +40,7 @@ class Input:
         if raw != self._raw:
             self._raw = raw
             self._since_ms = now_ms
-        elif raw != self.closed and ticks_diff(now_ms, self._since_ms) >= DEBOUNCE_MS:
+        elif raw != self.closed and ticks_diff(now_ms, self._since_ms) >= _DEBOUNCE_MS:
             known = self.closed is not None
             self.closed = raw
             return known

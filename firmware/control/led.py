@@ -15,18 +15,18 @@ CONNECTION_PATTERNS = {
     "online": (1,),
     "error": (100, 150, 100, 150, 100, 1400),  # needs a person: bad credentials and the like
 }
-ON = (1,)
-OFF = ()
-IDENTIFY = (60, 60)
+_ON = const((1,))
+_OFF = const(())
+_IDENTIFY = const((60, 60))
 # What a button does when it is let go now: "" for nothing.
 PRESS_PATTERNS = {
-    "": OFF,
+    "": _OFF,
     "clear_trip": (100, 900),
     "portal": (100, 150, 100, 650),
     "erase": (40, 40),
 }
 
-IDENTIFY_MS = const(10000)
+_IDENTIFY_MS = const(10000)
 BLINK_PERIOD_MS = const(1000)
 BLINK_MIN_MS = const(100)
 BLINK_MAX_MS = const(60000)
@@ -76,7 +76,7 @@ class Led:
                 return BAD_REQUEST
             self._blink = (period_ms // 2, period_ms - period_ms // 2)
         elif action == "identify":
-            self._identify_end_ms = ticks_add(now_ms, IDENTIFY_MS)
+            self._identify_end_ms = ticks_add(now_ms, _IDENTIFY_MS)
             if self.mode != "identify":
                 self._mode_before = self.mode
         elif action not in ("on", "off", "auto"):
@@ -108,8 +108,8 @@ class Led:
         if mode == "blink":
             return self._blink
         if mode == "identify":
-            return IDENTIFY
-        return ON if mode == "on" else OFF
+            return _IDENTIFY
+        return _ON if mode == "on" else _OFF
 
     def _start_step(self, step, start_ms):
         self._step = step

@@ -4,7 +4,7 @@ from time import ticks_diff
 from micropython import const
 
 # The flood guard looks this far back.
-FLOOD_WINDOW_MS = const(3000)
+_FLOOD_WINDOW_MS = const(3000)
 
 
 class Relay:
@@ -49,7 +49,7 @@ class Relay:
     def tick(self, now_ms):
         # Forgetting is also what keeps them valid: ticks of 12 days ago look like those of now.
         changes_ms = self.changes_ms
-        while changes_ms and ticks_diff(now_ms, changes_ms[0]) >= FLOOD_WINDOW_MS:
+        while changes_ms and ticks_diff(now_ms, changes_ms[0]) >= _FLOOD_WINDOW_MS:
             changes_ms.pop(0)
 
     def rest(self):

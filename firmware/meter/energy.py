@@ -5,12 +5,14 @@ Floats would lose whole Wh (reference/platform.md 1.5). A total is Wh and a rema
 
 from time import ticks_diff
 
+from micropython import const
+
 DWMS_PER_WH = 36000000
 # W x ms to Wh, with 20 % to spare: 3,600,000 / 1.2.
-_W_MS_PER_WH = 3000000
-_DWMS_PER_W_MS = 12  # 10, and 20 % to spare
-_STEP_WH = 10  # some registers show no less
-_FLOAT_BITS = 23  # others are a float32, whose steps grow (reference/meters.md 7.6)
+_W_MS_PER_WH = const(3000000)
+_DWMS_PER_W_MS = const(12)  # 10, and 20 % to spare
+_STEP_WH = const(10)  # some registers show no less
+_FLOAT_BITS = const(23)  # others are a float32, whose steps grow (reference/meters.md 7.6)
 
 
 class EnergyTotal:

@@ -11,7 +11,7 @@ from .. import storage
 from .energy import DWMS_PER_WH, Channel
 
 PATH = "energy.state"
-MOST_WH = 4000000000  # that a total can be set to
+_MOST_WH = const(4000000000)  # that a total can be set to
 # At most 60 s or 10 Wh may be lost. The foreground can be kept for 10 s by a connect, and the
 # last sample may bring some Wh at once.
 _SAVE_MS = const(45000)
@@ -21,8 +21,8 @@ _SAVE_WH = const(7)
 # but for the rests, and 1 more than the value: 0 is None. 104 bytes for three channels, and thus
 # inline in littlefs: hardly ever an erase.
 _VERSION = const(1)
-_HEADER = "<BBH"
-_CHANNEL = "<8I"
+_HEADER = const("<BBH")
+_CHANNEL = const("<8I")
 _HEADER_BYTES = const(4)
 _CHANNEL_BYTES = const(32)
 _SUM_BYTES = const(4)
@@ -100,15 +100,15 @@ class Energy:
         return not self._changed or self._save()
 
     def set_total(self, channel, total_wh):
-        """Set the imported total of a channel, an int from 0 to MOST_WH, and save it.
+        """Set the imported total of a channel, an int from 0 to 4,000,000,000, and save it.
 
         For a new meter, or to agree with another one. ValueError if an argument is wrong; False
         if flash refuses it.
         """
         if not (type(channel) is int and 0 <= channel < len(self.channels)):
             raise ValueError("there is no channel %s" % channel)
-        if not (type(total_wh) is int and 0 <= total_wh <= MOST_WH):
-            raise ValueError("a total is an integer from 0 to %d Wh" % MOST_WH)
+        if not (type(total_wh) is int and 0 <= total_wh <= _MOST_WH):
+            raise ValueError("a total is an integer from 0 to %d Wh" % _MOST_WH)
         self.channels[channel].set_total(total_wh)
         self._changed = True
         return self._save()

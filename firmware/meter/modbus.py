@@ -6,7 +6,7 @@ from micropython import const
 
 REQUEST_SIZE = 8  # bytes of a read request
 REPLY_OVERHEAD = 5  # address, function, byte count and two bytes of CRC around the data
-GENERAL_ADDRESS = 0xF8  # PZEM: any module answers, under its own address
+_GENERAL_ADDRESS = const(0xF8)  # PZEM: any module answers, under its own address
 
 _BYTE_BITS = const(10)  # on the wire, 8N1
 _DRIVER_ON_MS = const(2)  # how long an RS485 driver is on before the first bit (reference 7.5)
@@ -16,10 +16,10 @@ _SENDING = const(2)
 
 # CRC of each nibble, 64 bytes of RAM. The full table would take 0.5 to 1 KiB; a loop over bits
 # needs none, but takes 4 to 5 times as long, too much of a tick for a long reply on an ESP8266.
-_CRC_NIBBLE = (
+_CRC_NIBBLE = const((
     0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
     0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400,
-)  # fmt: skip
+))  # fmt: skip
 
 
 def crc16(data, begin, end):
@@ -80,7 +80,7 @@ def check_reply(data, begin, end, request):
     size = end - begin
     if size < 1:
         return "more"
-    if data[begin] != request[0] and request[0] != GENERAL_ADDRESS:
+    if data[begin] != request[0] and request[0] != _GENERAL_ADDRESS:
         return "noise"
     if size < 2:
         return "more"

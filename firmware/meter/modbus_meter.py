@@ -2,10 +2,12 @@
 
 from time import ticks_diff
 
+from micropython import const
+
 from .modbus import ModbusPort
 from .reading import Reading, implausible
 
-_FACTORS = (("voltage", "voltage_v"), ("current", "current_a"), ("power", "active_power_w"))
+_FACTORS = const((("voltage", "voltage_v"), ("current", "current_a"), ("power", "active_power_w")))
 
 
 class ModbusMeter:

@@ -1,9 +1,11 @@
 """Several channels as one: the total of three phases, or of three meters on one bus."""
 
+from micropython import const
+
 from .reading import Reading
 
-_SUMS = ("current_a", "active_power_w", "apparent_power_va", "energy_wh", "export_wh", "today_wh",
-         "yesterday_wh")
+_SUMS = const(("current_a", "active_power_w", "apparent_power_va", "energy_wh", "export_wh",
+               "today_wh", "yesterday_wh"))
 
 
 class Total(Reading):

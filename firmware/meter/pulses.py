@@ -23,6 +23,16 @@ def wrapping(value, period):
     return fresh
 
 
+def emptying(value):
+    """The `fresh` of a counter that `value(0)` reads and sets to 0."""
+    return lambda: value(0)
+
+
+def take_flags(counter):
+    """Read the flags of a PCNT: its interrupt would repeat for ever else."""
+    return counter.irq().flags()
+
+
 class Pulses:
     """One pin. `fresh()` gives the pulses since its last call.
 

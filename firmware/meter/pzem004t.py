@@ -12,13 +12,13 @@ _FIRST_REGISTER = const(0)
 _REGISTERS = const(10)
 _BUFFER_SIZE = const(64)  # a reply (25), an echo (8) and noise
 _TIMEOUT_MS = const(300)  # round trips of 70 to 126 ms are measured (reference/meters.md 1.5)
-_LIMITS = (  # reference/meters.md 1.7; energy is left to the energy module
+_LIMITS = const((  # reference/meters.md 1.7; energy is left to the energy module
     ("voltage_v", 70, 500),  # a lost neutral shows up to 400 V: protection must see that
     ("current_a", 0, 110),
     ("active_power_w", 0, 26000),
     ("frequency_hz", 44, 66),
     ("power_factor", 0, 1),
-)
+))
 
 
 class PZEM004T(ModbusMeter):

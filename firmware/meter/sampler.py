@@ -2,7 +2,9 @@
 
 from time import ticks_add, ticks_diff
 
-_MISSES_UNTIL_LOST = 3
+from micropython import const
+
+_MISSES_UNTIL_LOST = const(3)
 
 
 class Sampler:

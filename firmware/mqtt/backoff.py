@@ -1,7 +1,9 @@
 # How long to wait before the next attempt to connect.
 from time import ticks_add, ticks_diff
 
-MAX_MS = 60000
+from micropython import const
+
+_MAX_MS = const(60000)
 
 
 class Backoff:
@@ -24,10 +26,10 @@ class Backoff:
 
     def failed(self, now_ms, refused=False):
         """An attempt failed, or a session ended; sets `delay_ms`."""
-        delay_ms = min(self._min_ms << min(self._failures, 16), MAX_MS)
+        delay_ms = min(self._min_ms << min(self._failures, 16), _MAX_MS)
         self._failures += 1
         if refused:
-            delay_ms = MAX_MS  # brokers ban nodes that hammer them with a wrong password
+            delay_ms = _MAX_MS  # brokers ban nodes that hammer them with a wrong password
         self.delay_ms = delay_ms * (205 + self._randbits(8) % 52) >> 8  # 205/256 = 0.80
         self._due_ms = ticks_add(now_ms, self.delay_ms)
 

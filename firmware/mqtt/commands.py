@@ -3,17 +3,19 @@ import json
 from hashlib import sha256
 from time import ticks_diff, ticks_ms
 
+from micropython import const
+
 from ..clock import parse_timestamp
 from ..log import plain, shortened
 from ..strict_json import loads
 from .outbox import PAYLOAD_BYTES
 
-REQUEST_ID_CHARS = 64
-ANSWERS = 16
-ANSWER_BYTES = 256  # longer ones (a page of `get` or `log`) are not kept for a repeat
-FRESH_S = 30  # a command older than this, or further in the future, is not executed
-OVERLOADED_MS = 1000
-MESSAGE_BYTES = 160
+_REQUEST_ID_CHARS = const(64)
+_ANSWERS = const(16)
+_ANSWER_BYTES = const(256)  # longer ones (a page of `get` or `log`) are not kept for a repeat
+_FRESH_S = const(30)  # a command older than this, or further in the future, is not executed
+_OVERLOADED_MS = const(1000)
+_MESSAGE_BYTES = const(160)
 RESULT_BYTES = 632  # beside the longest request id, timestamp, keys and `duplicate`
 
 
@@ -125,7 +127,7 @@ class Commands:
                 if not self._session.settled:
                     raise Refused("expired", "no timestamp, and it may have been queued while "
                                              "the node was away: send it again")
-            elif age_s > FRESH_S:
+            elif age_s > _FRESH_S:
                 raise Refused("expired", "the timestamp is %d s old" % age_s)
             if handler.deferred and self._job is not None:
                 raise Refused("busy", "another %s command is being worked on" % kind)
@@ -154,7 +156,7 @@ class Commands:
         now_s = self._clock.unix()
         if now_s is None:
             return None
-        if sent_s - now_s > FRESH_S:
+        if sent_s - now_s > _FRESH_S:
             raise Refused("bad_request", "timestamp is %d s in the future" % (sent_s - now_s))
         return now_s - sent_s
 
@@ -204,15 +206,15 @@ class Commands:
             if self._answers[i][0] == digest:
                 del self._answers[i]
                 break
-        if len(self._answers) == ANSWERS:
+        if len(self._answers) == _ANSWERS:
             del self._answers[0]
-        kept = payload if len(payload) <= ANSWER_BYTES else None
+        kept = payload if len(payload) <= _ANSWER_BYTES else None
         self._answers.append((digest, kept, executed))
 
     def _overloaded(self, response):
         now_ms = ticks_ms()
         since = self._overloaded_ms
-        if since is None or ticks_diff(now_ms, since) >= OVERLOADED_MS:
+        if since is None or ticks_diff(now_ms, since) >= _OVERLOADED_MS:
             self._overloaded_ms = now_ms
             self._log("command: overloaded, 16 answers are waiting")
             self._respond(response, None, _error("overloaded", "too many commands: not executed"))
@@ -259,17 +261,17 @@ def _request_id(command):
     request_id = command.get("request_id")
     if request_id is None:
         return None
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= REQUEST_ID_CHARS:
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= _REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id must be a text of 1 to 64 characters")
     if max(request_id) >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in request_id):
         # MicroPython would send it back as it is, which is not UTF-8.
         raise Refused("bad_request", "request_id must not have surrogates")
     # The answer must stay under 1,000 bytes.
-    if len(json.dumps(request_id).encode()) > 4 * REQUEST_ID_CHARS:
+    if len(json.dumps(request_id).encode()) > 4 * _REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
 
 
 def _error(code, message):
     return '"status": "error", "result": null, "error": {"code": "%s", "message": %s}' % (
-        code, json.dumps(shortened(plain(message), MESSAGE_BYTES)))
+        code, json.dumps(shortened(plain(message), _MESSAGE_BYTES)))

@@ -1,6 +1,8 @@
 # What went wrong in a TLS handshake, in a sentence for people. Loaded for it, then dropped.
 import errno
 
+from micropython import const
+
 # What mbedTLS says of a certificate, and what it means where the clock is set.
 _CERTIFICATE = (
     ("has expired", "the broker's certificate has expired"),
@@ -8,7 +10,7 @@ _CERTIFICATE = (
     ("does not match", "the broker's certificate is for another host: wrong host"),
     ("not correctly signed", "the broker's certificate is from an unknown CA: see tls_ca"),
 )
-_DATES = 2  # the first ones depend on the clock
+_DATES = const(2)  # the first ones depend on the clock
 
 _VERSION = "the broker does not speak TLS 1.2"
 _ALERT = "the broker refuses the handshake: no TLS 1.2, or a client certificate is demanded"

@@ -1,7 +1,9 @@
 # Which way to the broker: MQTT as it is, or in a WebSocket where a firewall stops that.
 from time import ticks_diff
 
-RETURN_MS = 3600000  # after an hour the direct way is tried again, at the next reconnect
+from micropython import const
+
+_RETURN_MS = const(3600000)  # after an hour the direct way is tried again, at the next reconnect
 
 
 class Route:
@@ -43,5 +45,5 @@ class Route:
     def watch(self, now_ms):
         """To be called now and then while online."""
         if self._falls_back and self._through_websocket \
-                and ticks_diff(now_ms, self._since_ms) >= RETURN_MS:
+                and ticks_diff(now_ms, self._since_ms) >= _RETURN_MS:
             self._through_websocket = False

@@ -3,6 +3,7 @@ import errno
 import random
 from time import ticks_diff, ticks_ms
 
+from micropython import const
 from umqtt import robust, simple
 
 from .. import ondemand
@@ -12,10 +13,10 @@ from .stream import OVERSIZE, PUBACK, SUBACK, UNSUBACK
 
 CONNECT_MS = 10000  # for the whole attempt: name, TCP, CONNACK, subscription
 CALL_MS = 10000  # for any other call
-STOP_MS = 2000  # for the last message of a planned stop
-RESUMED_MS = 30000  # away for longer than this, and queued commands may be stale
+_STOP_MS = const(2000)  # for the last message of a planned stop
+_RESUMED_MS = const(30000)  # away for longer than this, and queued commands may be stale
 
-_REFUSED = ("bad_credentials", "not_authorized")
+_REFUSED = const(("bad_credentials", "not_authorized"))
 
 
 class LinkDown(Exception):
@@ -83,7 +84,7 @@ class Session(robust.MQTTClient):
 
     def due(self, now_ms):
         """Whether `connect` may be tried now; to be asked often."""
-        if self.state == "offline" and ticks_diff(now_ms, self._since_ms) >= RESUMED_MS:
+        if self.state == "offline" and ticks_diff(now_ms, self._since_ms) >= _RESUMED_MS:
             self._long_away = True
         return self.state == "offline" and self._backoff.due(now_ms)
 
@@ -203,7 +204,7 @@ class Session(robust.MQTTClient):
         """
         if self.online:
             try:
-                self.publish(self.topics.online, payload, True, 1, STOP_MS)
+                self.publish(self.topics.online, payload, True, 1, _STOP_MS)
                 if leave:
                     self._unsubscribe()
                 self.disconnect()
@@ -239,7 +240,7 @@ class Session(robust.MQTTClient):
         self._wrap_pid()
         self.pid += 1
         topic = self.topics.commands
-        self._stream.begin(STOP_MS, UNSUBACK)
+        self._stream.begin(_STOP_MS, UNSUBACK)
         try:
             size = len(topic) + 4
             self._stream.write(bytes((0xA2, size)) if size < 128

@@ -2,10 +2,13 @@
 import errno
 import select
 
+from micropython import const
+
 from .line import Line, ProtocolError
 
-_RX_BYTES = 512  # one receive buffer; only a payload that does not fit gets memory of its own
-_TX_BYTES = 1280  # a whole message of ours: 1,000 bytes of payload, topic, header
+# One receive buffer; only a payload that does not fit gets memory of its own.
+_RX_BYTES = const(512)
+_TX_BYTES = const(1280)  # a whole message of ours: 1,000 bytes of payload, topic, header
 
 PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP = 0x30, 0x40, 0x90, 0xB0, 0xD0
 

@@ -2,20 +2,20 @@
 from time import ticks_add, ticks_diff
 
 
-def thermometer(board, log):
-    """The sensor of a `Board`: `poll(now_ms)` at every tick; `value_c`, None while unknown.
+def thermometer(board, parts, log):
+    """The sensor of a board: `poll(now_ms)` at every tick; `value_c`, None while unknown.
 
     The profile's part "temperature" names its `kind` and `pin`: "ntc" (see ntc.py), "ds18b20", or
     "chip", which is warmer than the air and knows it to some 10 degrees only.
     """
-    profile = board.profile.get("temperature", {})
+    profile = parts.profile.get("temperature", {})
     kind = profile.get("kind", "chip")
     if kind == "ntc":
-        from .ntc import Ntc
-        return Thermometer(Ntc(board.adc_input(profile["pin"]), profile), log)
+        from .ntc import Ntc, volts
+        return Thermometer(Ntc(volts(parts.adc(profile["pin"])), profile), log)
     if kind == "ds18b20":
         from .ds18b20 import Ds18b20
-        return Ds18b20(board.onewire(profile["pin"]), log)
+        return Ds18b20(parts.onewire(profile["pin"]), log)
     return Thermometer(lambda: (board.chip_temperature_c(), None), log)
 
 

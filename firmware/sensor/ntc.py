@@ -9,6 +9,7 @@ from math import log
 from micropython import const
 
 _MEAN_OF = const(4)
+_ADC_END = const(65000)  # of 65535: from here on an input is taken to be at the end of its range
 # Beyond what a house can have: the wire is broken, or the contacts touch.
 _COLDEST_C = const(-40)
 _HOTTEST_C = const(130)
@@ -24,6 +25,19 @@ def celsius(ratio, series_ohm, r25_ohm, beta):
     """
     ohm = series_ohm * ratio / (1 - ratio)
     return 1 / (1 / 298.15 + log(ohm / r25_ohm) / beta) - 273.15
+
+
+def volts(adc):
+    """A function that reads a `machine.ADC` in V, None at the end of its range."""
+    read_uv = getattr(adc, "read_uv", None)  # calibrated, where the chip is
+
+    def read_v():
+        raw = adc.read_u16()
+        if raw >= _ADC_END:
+            return None
+        return read_uv() / 1000000 if read_uv else raw / 65535
+
+    return read_v
 
 
 class Ntc:

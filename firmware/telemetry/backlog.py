@@ -2,20 +2,23 @@
 # Up to an hour is in RAM, what is older in flash (ring.py); when both are full the oldest go.
 from struct import pack_into, unpack_from
 
+from micropython import const
+
 from ..clock import LATEST_S, format_timestamp
 from .ring import RECORD_BYTES, Ring
 
 MINUTES = 60  # kept in RAM
-MINUTE_S = 60
+_MINUTE_S = const(60)
 FEWEST = 5  # readings that make the last, unfinished minute of an outage worth a record
-RETRY_S = 3600  # after flash has refused
+_RETRY_S = const(3600)  # after flash has refused
 # Time in s (uptime below _DATED_S, else Unix), energy in Wh, mean power in 0.1 W, number of the
 # boot, channel, quality in %. RECORD_BYTES in all.
-_RECORD = "<IIiHBB"
-_DATED_S = 1 << 30
-_NO_ENERGY = 0xFFFFFFFF
-_LOOKS = 16  # records that one `next` may drop: it must not take long
-_PAYLOAD = '{"value": %s, "unit": "%s", "quality": %d, "timestamp": "%s", "backfilled": true}'
+_RECORD = const("<IIiHBB")
+_DATED_S = const(1 << 30)
+_NO_ENERGY = const(0xFFFFFFFF)
+_LOOKS = const(16)  # records that one `next` may drop: it must not take long
+_PAYLOAD = const(
+    '{"value": %s, "unit": "%s", "quality": %d, "timestamp": "%s", "backfilled": true}')
 
 
 class _Minute:
@@ -110,10 +113,10 @@ class Backlog:
             return
         uptime_s = self._clock.uptime_s
         if self._end_s is None:
-            self._end_s = uptime_s + MINUTE_S
+            self._end_s = uptime_s + _MINUTE_S
         elif uptime_s >= self._end_s:
             self._close()
-            self._end_s = uptime_s + MINUTE_S
+            self._end_s = uptime_s + _MINUTE_S
         minute.take(reading, good, polls)
         self._last_s = uptime_s
 
@@ -253,7 +256,7 @@ class Backlog:
         try:
             self._ring.append(self._view[:self._used])
         except OSError:
-            self._retry_s = self._clock.uptime_s + RETRY_S
+            self._retry_s = self._clock.uptime_s + _RETRY_S
             return
         self._used = 0
         if half:

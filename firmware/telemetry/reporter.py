@@ -1,40 +1,23 @@
 # What is worth sending: a metric that left its deadband, or whose heartbeat is due.
 from time import ticks_add, ticks_diff
 
-# (metric, unit, attribute of a reading, decimals, setting with the deadband)
-_METRICS = (
-    ("power", "W", "active_power_w", 1, "power_deadband_w"),
-    ("voltage", "V", "voltage_v", 1, "voltage_deadband_v"),
-    ("current", "A", "current_a", 3, "current_deadband_a"),
-    ("energy", "Wh", "energy_wh", 0, "energy_deadband_wh"),
-    ("power_factor", "", "power_factor", 2, "power_factor_deadband"),
-    ("frequency", "Hz", "frequency_hz", 1, "frequency_deadband_hz"),
-)
-_TEMPERATURE = ("temperature", "\u00b0C", None, 1, "temperature_deadband_c")
-_EXTRA = (  # by choice: the setting `extra_metrics`
-    ("apparent_power", "VA", "apparent_power_va", 1, "power_deadband_w"),
-    ("energy_export", "Wh", "export_wh", 0, "energy_deadband_wh"),
-    ("energy_today", "Wh", "today_wh", 0, "energy_deadband_wh"),
-    ("energy_yesterday", "Wh", "yesterday_wh", 0, "energy_deadband_wh"),
-)
-
 
 class Metric:
-    """What was last reported of one metric, and when the next report is due."""
+    """What was last reported of one metric, and when the next report is due.
 
-    def __init__(self, row, settings, suffix=""):
-        name, unit, self.attribute, decimals, deadband = row
-        self.topic = ("telemetry/" + name + suffix).encode()
-        # Formatted by hand, not by json: it is the hot path, and dictionaries have no order here.
-        shape = "%%.%df" % decimals if decimals else "%d"  # floats would lose whole Wh
-        self._payload = '{"value": %s, "unit": "%s", "quality": %%d%%s}' % (shape, unit)
-        self._deadband = settings[deadband]
-        self._percent = self._most = None
-        if deadband == "power_deadband_w":
-            self._percent = settings["power_deadband_percent"]
-            self._most = settings["power_deadband_max_w"]
-        heartbeat_s = settings["power_heartbeat_s" if name == "power" else "heartbeat_s"]
-        self._heartbeat_ms = heartbeat_s * 1000
+    attribute: of a reading; topic: below the prefix, bytes; payload: a format for the value, the
+    quality and what follows. percent: of the value, is the deadband where that is more than
+    `deadband`, up to `most`; None: it does not grow with the value.
+    """
+
+    percent = most = None
+
+    def __init__(self, attribute, topic, payload, deadband, heartbeat_ms):
+        self.attribute = attribute
+        self.topic = topic
+        self._payload = payload
+        self._deadband = deadband
+        self._heartbeat_ms = heartbeat_ms
         # A value at or beyond these two leaves the deadband; None: report the next one in any case
         self._low = self._high = None
         self._due_ms = 0
@@ -56,8 +39,8 @@ class Metric:
         """The payload for `value`; quality is the share of good reads since the last report."""
         self.stamp = stamp
         deadband = self._deadband
-        if self._percent is not None:
-            deadband = max(deadband, min(abs(value) * self._percent / 100, self._most))
+        if self.percent is not None:
+            deadband = max(deadband, min(abs(value) * self.percent / 100, self.most))
         self._low = value - deadband
         self._high = value + deadband
         self._due_ms = ticks_add(now_ms, self._heartbeat_ms)
@@ -72,17 +55,13 @@ class Metric:
 class Reporter:
     """Turns the readings of one channel into telemetry messages in the outbox.
 
-    suffix: what the channel adds to the names of its metrics, as "_a"; the phases of a mains have
-    one frequency, so that is told without.
+    metrics: list of `Metric`.
     """
 
-    def __init__(self, outbox, clock, settings, suffix=""):
+    def __init__(self, outbox, clock, metrics):
         self._outbox = outbox
         self._clock = clock
-        extra = settings["extra_metrics"]
-        rows = [row for row in _METRICS if not (suffix and row[0] == "frequency")]
-        rows += [row for row in _EXTRA if row[0] in extra]
-        self._metrics = [Metric(row, settings, suffix) for row in rows]
+        self._metrics = metrics
 
     def force(self):
         """Report everything once, with the next values."""
@@ -106,11 +85,6 @@ class Reporter:
 
 class Temperature(Reporter):
     """The same for one temperature, which comes from elsewhere."""
-
-    def __init__(self, outbox, clock, settings):
-        self._outbox = outbox
-        self._clock = clock
-        self._metrics = [Metric(_TEMPERATURE, settings)]
 
     def value(self, value_c, now_ms):
         """Take a temperature in °C."""

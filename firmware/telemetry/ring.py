@@ -3,19 +3,21 @@
 import os
 from struct import pack_into, unpack_from
 
+from micropython import const
+
 from .. import storage
 
 RECORD_BYTES = 16
 FILES = 24  # of one flash block each: with an hour in each, a day
 _CHUNK = 16  # records read at a time
-_PREFIX = "backlog."
+_PREFIX = const("backlog.")
 # Number of a file, messages of it that are through (two to a record); then the dates.
 # Below 128 bytes, and thus inline in littlefs: hardly ever an erase.
-_STATE = "backlog.state"
-_POSITION = "<IH"
-_DATE = "<HI"
-_DATE_BYTES = 6  # and the position is as long
-_DATES = 4
+_STATE = const("backlog.state")
+_POSITION = const("<IH")
+_DATE = const("<HI")
+_DATE_BYTES = const(6)  # and the position is as long
+_DATES = const(4)
 
 
 class Ring:

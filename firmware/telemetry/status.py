@@ -4,13 +4,15 @@ import json
 import sys
 from time import ticks_add, ticks_diff
 
+from micropython import const
+
 from .. import VERSION
 
-SECOND_ONLINE_MS = 60000
-PERIOD_MS = 300000
-RSSI_LOOK_MS = 10000
-RSSI_STEP_DBM = 5
-_RELAY_KEYS = ("state", "relays", "source", "tripped", "welded")
+_SECOND_ONLINE_MS = const(60000)
+_PERIOD_MS = const(300000)
+_RSSI_LOOK_MS = const(10000)
+_RSSI_STEP_DBM = const(5)
+_RELAY_KEYS = const(("state", "relays", "source", "tripped", "welded"))
 
 
 class Status:
@@ -40,20 +42,20 @@ class Status:
         self._rssi = None
         self._send_rssi()
         self.health()
-        self._online_due_ms = ticks_add(now_ms, SECOND_ONLINE_MS)
-        self._health_due_ms = ticks_add(now_ms, PERIOD_MS)
-        self._rssi_due_ms = ticks_add(now_ms, RSSI_LOOK_MS)
+        self._online_due_ms = ticks_add(now_ms, _SECOND_ONLINE_MS)
+        self._health_due_ms = ticks_add(now_ms, _PERIOD_MS)
+        self._rssi_due_ms = ticks_add(now_ms, _RSSI_LOOK_MS)
 
     def service(self, now_ms):
         """Send what is due; called while online."""
         if ticks_diff(now_ms, self._online_due_ms) >= 0:
-            self._online_due_ms = ticks_add(now_ms, PERIOD_MS)
+            self._online_due_ms = ticks_add(now_ms, _PERIOD_MS)
             self.online()
         if ticks_diff(now_ms, self._health_due_ms) >= 0:
-            self._health_due_ms = ticks_add(now_ms, PERIOD_MS)
+            self._health_due_ms = ticks_add(now_ms, _PERIOD_MS)
             self.health()
         if ticks_diff(now_ms, self._rssi_due_ms) >= 0:
-            self._rssi_due_ms = ticks_add(now_ms, RSSI_LOOK_MS)
+            self._rssi_due_ms = ticks_add(now_ms, _RSSI_LOOK_MS)
             self._send_rssi()
 
     def online(self):
@@ -68,7 +70,7 @@ class Status:
         self._put("firmware", (
             ("version", VERSION), ("slot", None), ("state", "confirmed"),
             ("micropython", "%d.%d.%d" % tuple(sys.implementation.version[:3])),
-            ("board", self._board.profile["name"]), ("device", self._board.unique_id),
+            ("board", self._board.name), ("device", self._board.unique_id),
         ))
 
     def relay(self):
@@ -84,7 +86,7 @@ class Status:
 
     def _send_rssi(self):
         rssi = self._wifi.rssi_dbm()
-        if rssi is None or self._rssi is not None and abs(rssi - self._rssi) < RSSI_STEP_DBM:
+        if rssi is None or self._rssi is not None and abs(rssi - self._rssi) < _RSSI_STEP_DBM:
             return
         self._rssi = rssi
         self._put("rssi", (("value", rssi), ("unit", "dBm")))

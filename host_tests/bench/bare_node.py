@@ -39,7 +39,7 @@ class Pin:
 class Board:
     """Stands for firmware.board.Board; `temperature_c` is the chip's."""
 
-    profile = {"name": "bench", "relays": [{"pin": 26}]}
+    name = "bench"
     unique_id = "240ac4000001"
     reset_cause = "power_on"
     temperature_c = 40.0
@@ -123,7 +123,7 @@ class BareNode:
         reporter = Reporter(outbox, clock, metrics.of_channel(settings))
         warmth = Temperature(outbox, clock, [metrics.of_temperature(settings)])
         self.thermometer = Thermometer(lambda: (board.temperature_c, None), self._log, 10000)
-        relays = Relays([Relay(**relay) for relay in board.profile["relays"]], board.output,
+        relays = Relays([Relay(26)], board.output,
                         board.retained, [], True, None)
         wifi = Wifi()
         status = Status(outbox, clock, relays, wifi, board)

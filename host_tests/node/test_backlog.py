@@ -7,7 +7,7 @@ from rig import patched_code
 from host_tests.support.proxy import FIN, TO_BROKER, FaultProxy, Plan
 
 # Minutes of 3 s, so that an outage of some seconds has several.
-SHORT_MINUTES = {"firmware/telemetry/backlog.py": [("MINUTE_S = 60", "MINUTE_S = 3"),
+SHORT_MINUTES = {"firmware/telemetry/backlog.py": [("MINUTE_S = const(60)", "MINUTE_S = const(3)"),
                                                    ("FEWEST = 5", "FEWEST = 1")]}
 
 

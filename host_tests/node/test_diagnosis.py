@@ -69,7 +69,7 @@ def test_all_arrives_at_a_broker_that_drops_what_is_larger(new_node, own_broker,
                  "temperature"):
         node.hub.wait("telemetry/" + name, None, after)
     assert set(pages(node.hub, "get", "values")) >= {"node_id", "wifi_password", "broker_host"}
-    assert len(pages(node.hub, "log", "lines")) >= 20
+    assert len(pages(node.hub, "log", "lines")) >= 12  # long lines leave sooner
     # The test would show nothing if all were short.
     assert max(len(message.payload) for message in node.hub.messages) > 900
     assert node.health()["dropped"] == 0

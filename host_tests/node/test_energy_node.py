@@ -155,7 +155,7 @@ def test_at_local_midnight_today_becomes_yesterday(new_node):
         # An hour east of UTC, 12 s before midnight.
         server.offset_s = 86400 - 12 - (time.time() + 3600) % 86400
         node = new_node(settings=dict(
-            TOLD, extra_metrics=["energy_today", "energy_yesterday"], utc_offset_min=60,
+            TOLD, extra_metrics=["energy_today", "energy_yesterday"], utc_offset="+01:00",
             relay_boot_states=["on"], ntp_servers=[server.address]), speed=20)
         node.start()
         reach(node, 5)

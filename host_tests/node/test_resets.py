@@ -7,7 +7,7 @@ from rig import patched_code
 
 # A board that can be broken at will by files in its flash; the real figures would take minutes.
 PATCHES = {
-    "firmware/board.py": [("WATCHDOG_MS = 30000", "WATCHDOG_MS = 4000")],
+    "firmware/board.py": [("WATCHDOG_MS = const(30000)", "WATCHDOG_MS = const(4000)")],
     "firmware/house.py": [("CHECKPOINT_MS = 2 * CONNECT_MS", "CHECKPOINT_MS = 3000")],
     "firmware/node.py": [(
         "    def _chores(self, now_ms):\n",

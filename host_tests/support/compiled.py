@@ -19,7 +19,9 @@ def compiled_tree(mpy_cross, folder, repo=REPO):
             target = folder / name
             if source.suffix == ".py":
                 target.parent.mkdir(parents=True, exist_ok=True)
-                compiled(mpy_cross, source, target.with_suffix(".mpy"), name.as_posix())
+                # Each module keeps its name in RAM: as short as a traceback can be understood.
+                compiled(mpy_cross, source, target.with_suffix(".mpy"),
+                         source.relative_to(repo / top).as_posix())
             elif source.suffix in (".json", ".pem"):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)

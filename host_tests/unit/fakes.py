@@ -76,6 +76,23 @@ class Patched:
                 delattr(self._module, name)
 
 
+class OnDemand:
+    """Stands for the module `ondemand`: `module` is what it loads, `loaded` is not dropped yet."""
+
+    def __init__(self, module=None):
+        self.module = module
+        self.loaded = []
+
+    def load(self, name):
+        self.loaded.append(name)
+        if self.module is None:
+            raise MemoryError()
+        return self.module
+
+    def drop(self, *names):
+        self.loaded = [name for name in self.loaded if name not in names]
+
+
 class Json:
     """`json` as MicroPython has it: characters beyond ASCII are sent as they are."""
 

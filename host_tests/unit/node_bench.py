@@ -102,7 +102,7 @@ class Relays:
 
 
 class Board:
-    profile = {"name": "esp32-pzem"}
+    name = "esp32-pzem"
     unique_id = "a1b2c3d4e5f6"
 
 

@@ -1,6 +1,6 @@
 """The ring of log lines: what stays, how it is paged, and that no line is too long for a page."""
 
-from firmware.log import LINE_BYTES, LINES, Log, json_bytes, shortened
+from firmware.log import ALL_BYTES, LINE_BYTES, LINES, Log, json_bytes, shortened
 from host_tests.unit.fakes import Clock, Json
 
 PAGE_BYTES = 600
@@ -51,6 +51,22 @@ def test_only_the_last_40_stay():
     assert log.count == 100
     assert LINES == 40
     assert all_pages(log) == ["+3s line %d" % i for i in range(60, 100)]
+
+
+def test_long_lines_leave_sooner():
+    for text in ("x" * 120 + "%d", "\u20ac" * 40 + "%d"):
+        log = filled(100, text)
+        lines = all_pages(log)
+        sizes = [len(line.encode()) for line in lines]
+        assert sum(sizes) <= ALL_BYTES < sum(sizes) + sizes[0]
+        assert lines[-1] == "+3s " + text % 99 and log.count == 100
+
+
+def test_there_is_room_for_all_lines_again_when_the_long_ones_have_left():
+    log = filled(100, "x" * 120 + "%d")
+    for i in range(40):
+        log("line %d" % i)
+    assert len(all_pages(log)) == 40
 
 
 def test_pages_together_give_every_line_once():

@@ -3,11 +3,12 @@
 import errno
 import struct
 
-from firmware import sntp
+from firmware import sntp, sntp_query
 from firmware.clock import format_timestamp
 from firmware.resolver import DnsError
-from firmware.sntp import Sntp, parse_answer
-from host_tests.unit.fakes import Log, Net, Patched, Ticks, raised
+from firmware.sntp import Sntp
+from firmware.sntp_query import parse_answer
+from host_tests.unit.fakes import Log, Net, OnDemand, Patched, Ticks, raised
 
 NONCE = b"\x11\x22\x33\x44\x55\x66\x77\x88"
 NTP_2026 = 3976214400  # 2026-01-01 in seconds since 1900
@@ -85,12 +86,14 @@ class Bench:
         self.clock = Clock()
         self.log = Log()
         self.resolver = Resolver()
-        self._patched = Patched(sntp, socket=self.net, ticks_ms=self.ticks)
+        self.code = OnDemand(sntp_query)
+        self._patched = Patched(sntp, ondemand=self.code, ticks_ms=self.ticks)
+        self._patched_query = Patched(sntp_query, socket=self.net)
         with self._patched:
             self.sntp = Sntp(list(servers), self.resolver, self.clock, self.log)
 
     def run(self, seconds):
-        with self._patched:
+        with self._patched, self._patched_query:
             for _ in range(seconds * 4):
                 self.sntp.service()
                 self.ticks.sleep(250)
@@ -352,3 +355,21 @@ def test_without_servers_nobody_is_asked():
     bench.run(20)
     assert bench.resolver.asked == []
     assert bench.net.made == []
+
+
+def test_the_code_of_a_question_is_there_only_for_it():
+    bench = Bench()
+    bench.run(1)
+    assert bench.code.loaded == []
+
+
+def test_no_room_for_the_code_is_tried_again_later():
+    bench = Bench(["one.example"])
+    bench.code.module = None
+    bench.run(1)
+    assert bench.log.has("one.example")
+    bench.code.module = sntp_query
+    bench.run(6)
+    bench.reply()
+    bench.run(1)
+    assert bench.clock.set_to == [UNIX_2026]

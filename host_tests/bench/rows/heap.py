@@ -14,8 +14,10 @@ from ..node import BASE, Node
 _TARGET_KIB = 64
 _STEP_KIB = 2
 _ROOMY_KIB = 512  # plenty, to learn what is used
-_MOST_KIB = 192
-_PROBE_LIMIT_S = 90  # a heap in which nothing but collecting goes on is too small
+_SPARE_KIB = 64  # above what is in use after the start: enough for sure
+_SEARCH_CYCLES = 100  # with each command and the outage, so the full run finds little more
+_PROBE_LIMIT_S = 60  # a heap in which nothing but collecting goes on is too small
+_SEARCH_LIMIT_S = 15
 _BLOCK_BYTES = 16  # of the i386 build's heap
 _OUT_OF_MEMORY = ("MemoryError", "memory allocation failed")
 
@@ -33,22 +35,28 @@ Result = namedtuple("Result", "others started modules largest_free")
 def heap(bench):
     """Rows about the heap, less what the simulator takes of it before boot.py."""
     cycles = 1000 if bench.quick else 10000
-    roomy, why = _probe(bench, _ROOMY_KIB * 1024, 100)
+    roomy, why = _probe(bench, _ROOMY_KIB * 1024, _SEARCH_CYCLES, _SEARCH_LIMIT_S)
     if roomy is None:
         raise BenchError("heap: failed with %d KiB: %s" % (_ROOMY_KIB, why))
-    used_kib = (roomy.started - roomy.others) // 1024
-    low, high = used_kib // _STEP_KIB, _MOST_KIB // _STEP_KIB  # low fails, high passes
-    passed = None
+
+    def passes(steps, cycles, limit_s):
+        return _probe(bench, roomy.others + steps * _STEP_KIB * 1024, cycles, limit_s)[0]
+
+    low = (roomy.started - roomy.others) // 1024 // _STEP_KIB  # fails
+    most = high = low + _SPARE_KIB // _STEP_KIB  # passes
     while high - low > 1:
         middle = (low + high) // 2
-        result, _ = _probe(bench, roomy.others + middle * _STEP_KIB * 1024, cycles)
-        if result is None:
-            low = middle
+        if passes(middle, _SEARCH_CYCLES, _SEARCH_LIMIT_S):
+            high = middle
         else:
-            high, passed = middle, result
-    if passed is None:
-        raise BenchError("heap: failed with %d KiB" % _MOST_KIB)
+            low = middle
+    passed = passes(high, cycles, _PROBE_LIMIT_S)
+    while passed is None and high < most:
+        high += 1
+        passed = passes(high, cycles, _PROBE_LIMIT_S)
     smallest_kib = high * _STEP_KIB
+    if passed is None:
+        raise BenchError("heap: failed with %d KiB" % smallest_kib)
     return [
         row("smallest heap for %d cycles, with backlog, without TLS" % cycles, smallest_kib, "KiB",
             "≤ %d" % _TARGET_KIB, smallest_kib <= _TARGET_KIB),
@@ -59,13 +67,13 @@ def heap(bench):
     ]
 
 
-def _probe(bench, heap_bytes, cycles):
+def _probe(bench, heap_bytes, cycles, limit_s):
     """Run the node with this heap; returns (Result, None) or (None, why it failed)."""
     environment = {"BENCH_CYCLES": str(cycles)}
     with Broker(bench.tools.mosquitto) as broker, Helper(broker) as helper:
         with Node(bench, broker, heap=heap_bytes, programs=_programs(bench), env=environment,
                   on_line=helper.heard, backoff_min_ms=200) as node:
-            helper.wait(node.board)
+            helper.wait(node.board, limit_s)
             why = helper.failure(cycles)
             if why:
                 return None, why
@@ -136,10 +144,10 @@ class Helper:
             self._complaint = line
             self._ended.set()
 
-    def wait(self, board):
-        self._ended.wait(_PROBE_LIMIT_S)
+    def wait(self, board, limit_s):
+        self._ended.wait(limit_s)
         if not self._ended.is_set():
-            self._complaint = "not done after %d s: %s" % (_PROBE_LIMIT_S, board.log[-1:])
+            self._complaint = "not done after %d s: %s" % (limit_s, board.log[-1:])
 
     def failure(self, cycles):
         """Why the run does not count, or None: a missing or refused answer is a failure too."""

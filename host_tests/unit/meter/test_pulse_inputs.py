@@ -2,13 +2,13 @@
 
 import sys
 
-from host_tests.unit.fakes import Patched, raised
+from host_tests.unit.fakes import raised
 
 try:
     import machine  # noqa: F401
 except ImportError:  # CPython
     sys.modules["machine"] = type(sys)("machine")
-from firmware import board
+from firmware import parts
 
 
 class Counter:
@@ -69,30 +69,27 @@ def taken(pulses, counter, counts):
 
 
 def test_machine_counter_goes_before_pcnt():
-    with Patched(board, machine=Module(Counter=Counter), esp32=Module(PCNT=None)):
-        pulses = board._counted(1, "pin")
-        unit, pin, options = Counter.latest.made
-        assert (unit, pin) == (1, "pin")
-        assert 12000 <= options["filter_ns"] <= 12800
-        assert taken(pulses, Counter.latest, (3, 0, 40)) == 43
-        assert Counter.latest.count == 0  # it never outgrows a small int
+    pulses = parts._counted(Module(Counter=Counter), Module(PCNT=None), 1, "pin")
+    unit, pin, options = Counter.latest.made
+    assert (unit, pin) == (1, "pin")
+    assert 12000 <= options["filter_ns"] <= 12800
+    assert taken(pulses, Counter.latest, (3, 0, 40)) == 43
+    assert Counter.latest.count == 0  # it never outgrows a small int
 
 
 def test_pcnt_alone_is_read_across_its_limit():
-    with Patched(board, machine=Module(), esp32=Module(PCNT=Pcnt)):
-        pulses = board._counted(0, "pin")
-        pcnt = Pcnt.latest
-        assert (pcnt.unit, pcnt.options["pin"]) == (0, "pin")
-        assert (pcnt.options["rising"], pcnt.options["falling"]) == (1, 0)
-        assert 0 < pcnt.options["max"] <= 32767 and pcnt.options["min"] < 0
-        assert pcnt.options["filter"] <= 1023
-        assert pcnt.started
-        assert pcnt.handler(pcnt) == Pcnt.IRQ_MAX  # the flags are read, or it would repeat
-        assert taken(pulses, pcnt, (31990, 27, 5)) == 32022
+    pulses = parts._counted(Module(), Module(PCNT=Pcnt), 0, "pin")
+    pcnt = Pcnt.latest
+    assert (pcnt.unit, pcnt.options["pin"]) == (0, "pin")
+    assert (pcnt.options["rising"], pcnt.options["falling"]) == (1, 0)
+    assert 0 < pcnt.options["max"] <= 32767 and pcnt.options["min"] < 0
+    assert pcnt.options["filter"] <= 1023
+    assert pcnt.started
+    assert pcnt.handler(pcnt) == Pcnt.IRQ_MAX  # the flags are read, or it would repeat
+    assert taken(pulses, pcnt, (31990, 27, 5)) == 32022
 
 
 def test_without_a_counter_the_reason_is_told():
     for esp32 in (None, Module()):
-        with Patched(board, machine=Module(), esp32=esp32):
-            error = raised(ValueError, board._counted, 0, "pin")
-            assert "MicroPython 1.26" in str(error) and "PCNT" in str(error)
+        error = raised(ValueError, parts._counted, Module(), esp32, 0, "pin")
+        assert "MicroPython 1.26" in str(error) and "PCNT" in str(error)

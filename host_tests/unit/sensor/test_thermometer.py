@@ -7,6 +7,14 @@ from firmware.sensor.ds18b20 import Ds18b20
 from host_tests.unit.fakes import BEFORE_WRAP, Log
 
 
+class Adc:
+    def read_u16(self):
+        return 36000
+
+    def read_uv(self):
+        return 1650000
+
+
 class Board:
     def __init__(self, **profile):
         self.profile = profile
@@ -14,9 +22,9 @@ class Board:
     def chip_temperature_c(self):
         return 53.0
 
-    def adc_input(self, pin):
+    def adc(self, pin):
         assert pin == 32
-        return lambda: 1.65
+        return Adc()
 
     def onewire(self, pin):
         return "bus on %d" % pin
@@ -26,12 +34,12 @@ def test_the_profile_chooses():
     ntc = {"kind": "ntc", "pin": 32, "series_ohm": 10000, "r25_ohm": 10000, "beta": 3350}
     for board, value_c in ((Board(), 53.0), (Board(temperature={"kind": "chip"}), 53.0),
                            (Board(temperature=ntc), 25.0)):
-        sensor = thermometer(board, Log())
+        sensor = thermometer(board, board, Log())
         assert sensor.value_c is None
         assert sensor.poll(BEFORE_WRAP)
         assert abs(sensor.value_c - value_c) < 0.01
-    assert isinstance(
-        thermometer(Board(temperature={"kind": "ds18b20", "pin": 4}), Log()), Ds18b20)
+    board = Board(temperature={"kind": "ds18b20", "pin": 4})
+    assert isinstance(thermometer(board, board, Log()), Ds18b20)
 
 
 def test_it_measures_once_a_second():

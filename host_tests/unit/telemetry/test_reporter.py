@@ -5,6 +5,7 @@ from time import ticks_add
 from firmware.config import schema
 from firmware.meter.reading import Reading
 from firmware.mqtt.outbox import Outbox
+from firmware.telemetry import metrics
 from firmware.telemetry.reporter import Reporter, Temperature
 from host_tests.unit.fakes import BEFORE_WRAP, Clock
 
@@ -34,8 +35,8 @@ class Bench:
         self.clock = Clock()
         values = schema.defaults()
         values.update(settings)
-        self.reporter = Reporter(self.outbox, self.clock, values, suffix)
-        self.warmth = Temperature(self.outbox, self.clock, values)
+        self.reporter = Reporter(self.outbox, self.clock, metrics.of_channel(values, suffix))
+        self.warmth = Temperature(self.outbox, self.clock, [metrics.of_temperature(values)])
         self.now_ms = BEFORE_WRAP
         self.start_s = self.clock.unix_s - 1  # the first sample comes after a second
         self.waited_ms = 0

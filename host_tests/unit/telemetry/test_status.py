@@ -32,7 +32,7 @@ class Node:
 
 
 class Board:
-    profile = {"name": "esp32-pzem"}
+    name = "esp32-pzem"
     unique_id = "a1b2c3d4e5f6"
 
 
