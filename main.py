@@ -1,4 +1,5 @@
-# Starts the application; a crash is kept for the next report, then the board starts again.
+# Starts the application of the slot that boot.py has picked. A crash is kept for the next report
+# and told to slots, then the board starts again.
 import time
 
 CRASH_PATH = "crash.txt"
@@ -38,6 +39,12 @@ def _keep(error):
             f.write(text.getvalue()[-800:])
     except (OSError, MemoryError):
         pass  # neither a full file system nor a full heap may stop the restart
+    try:
+        import slots
+
+        slots.fail("%s: %s" % (type(error).__name__, error))
+    except Exception:
+        pass  # the try is counted already
 
 
 start()

@@ -253,7 +253,7 @@ def test_a_record_works_on_after_clear():
 class Machine:
     """The parts of `machine` that boot.py uses, with the reset causes of an ESP32."""
 
-    PWRON_RESET = 1
+    PWRON_RESET, SOFT_RESET = 1, 5
 
     def __init__(self, cause, content, broken_pin=None):
         self.pins = pins = []
