@@ -6,7 +6,7 @@ import machine
 from micropython import const
 from retained import Retained
 
-from .clock import calendar
+from .timestamp import calendar
 
 try:
     import esp32

@@ -3,7 +3,7 @@
 import gc
 
 from . import storage
-from .clock import parse_offset
+from .timestamp import parse_offset
 
 _METRICS = ("voltage", "current", "power")
 

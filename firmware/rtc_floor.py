@@ -2,7 +2,8 @@
 from time import gmtime
 
 from . import RELEASED, storage
-from .clock import EARLIEST_S, LATEST_S, calendar, format_timestamp, parse_timestamp
+from .clock import EARLIEST_S, LATEST_S
+from .timestamp import calendar, format_timestamp, parse_timestamp
 
 PATH = "time.json"
 

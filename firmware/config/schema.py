@@ -1,6 +1,6 @@
 # Every setting of a node: its type, range and default.
-from ..clock import parse_offset
 from ..log import plain
+from ..timestamp import parse_offset
 from . import limits
 
 # (name, type, default, lowest, highest, secret). For texts the bounds are lengths in bytes, for

@@ -5,9 +5,9 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from ..clock import parse_timestamp
 from ..log import plain, shortened
 from ..strict_json import loads
+from ..timestamp import parse_timestamp
 from .outbox import PAYLOAD_BYTES
 
 _REQUEST_ID_CHARS = const(64)

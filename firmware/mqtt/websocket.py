@@ -6,7 +6,7 @@ from os import urandom
 
 from micropython import const
 
-from ..clock import parse_timestamp
+from ..timestamp import parse_timestamp
 from .line import ProtocolError
 
 _PAYLOAD_BYTES = const(1024)  # the most that goes into one frame of ours

@@ -4,7 +4,8 @@ from struct import pack_into, unpack_from
 
 from micropython import const
 
-from ..clock import LATEST_S, format_timestamp
+from ..clock import LATEST_S
+from ..timestamp import format_timestamp
 from .ring import RECORD_BYTES, Ring
 
 MINUTES = 60  # kept in RAM

@@ -31,7 +31,7 @@ def test_the_application_arrives_and_runs(next_version, keys, micropython, tmp_p
     offer = container.read(next_version)[1]
     assert take(micropython, keys, next_version, tmp_path) == {
         "sealed": {"id": offer["bundle"][:8], "version": "7.0.0", "floor": 3},
-        "version": "7.0.0", "hour": 1, "from": "b/firmware/clock.mpy"}
+        "version": "7.0.0", "hour": 1, "from": "b/firmware/timestamp.mpy"}
 
 
 def test_each_refusal(script, signed, keys, micropython, tmp_path):

@@ -10,8 +10,8 @@ import sys
 
 from ram_disk import TEARS, RamDisk
 
-from firmware.clock import parse_timestamp
 from firmware.telemetry import backlog, ring
+from firmware.timestamp import parse_timestamp
 
 BORN_S = 1767225600  # when the first life begins
 BOOT_S = 5  # from a start to the first sample

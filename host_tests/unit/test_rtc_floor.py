@@ -1,8 +1,8 @@
 """The least the RTC may say: this release, or the time saved last, if that can be believed."""
 
 from firmware import rtc_floor, storage
-from firmware.clock import calendar, parse_timestamp
 from firmware.rtc_floor import PATH, raise_rtc, save
+from firmware.timestamp import calendar, parse_timestamp
 from host_tests.unit.fakes import Log, Patched, in_scratch, write
 
 RELEASED_S = 1780000000  # 2026-05-28T20:26:40Z

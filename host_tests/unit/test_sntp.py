@@ -4,10 +4,10 @@ import errno
 import struct
 
 from firmware import sntp, sntp_query
-from firmware.clock import format_timestamp
 from firmware.resolver import DnsError
 from firmware.sntp import Sntp
 from firmware.sntp_query import parse_answer
+from firmware.timestamp import format_timestamp
 from host_tests.unit.fakes import Log, Net, OnDemand, Patched, Ticks, raised
 
 NONCE = b"\x11\x22\x33\x44\x55\x66\x77\x88"

@@ -44,9 +44,9 @@ def take(offer_path, payload_path, keys_path, facts):
             del sys.modules[name]
     sys.path[:] = ["b"]
     import firmware
-    from firmware import clock
+    from firmware import timestamp
     return {"sealed": slot.check(), "version": firmware.VERSION,
-            "hour": clock.calendar(3600)[3], "from": clock.__file__}
+            "hour": timestamp.calendar(3600)[3], "from": timestamp.__file__}
 
 
 try:

@@ -4,10 +4,10 @@ import json
 
 from retained import Retained
 
-from firmware.clock import format_timestamp
 from firmware.mqtt.commands import Commands, Refused, integer
 from firmware.mqtt.outbox import Outbox
 from firmware.mqtt.topics import Topics
+from firmware.timestamp import format_timestamp
 from host_tests.unit.fakes import NEW_YEAR_S, Clock, Json, Log
 
 PREFIX = b"homesync/h/nodes/n/"

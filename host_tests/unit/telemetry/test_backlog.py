@@ -5,10 +5,10 @@ import os
 from struct import pack
 
 from firmware import storage
-from firmware.clock import format_timestamp
 from firmware.telemetry import backlog
 from firmware.telemetry.backlog import FEWEST, Backlog
 from firmware.telemetry.ring import FILES
+from firmware.timestamp import format_timestamp
 from host_tests.unit.fakes import NEW_YEAR_S, Patched, in_scratch, write
 
 
