@@ -89,7 +89,10 @@ class Line:
 
     def abandon(self):
         """Close without sending anything more."""
-        self._drop()
+        if self._socket:
+            self._poll.unregister(self._polled)
+            self._socket.close()
+            self._socket = self._polled = None
 
     def _receive(self, into):
         # Bytes received, None if there are none yet.
@@ -192,13 +195,7 @@ class Line:
         return OSError(errno.ECONNREFUSED)
 
     def _fail(self, error):
-        self._drop()
+        self.abandon()
         if self.phase == "tls":
             error = self.secure.explained(error)
         raise error
-
-    def _drop(self):
-        if self._socket:
-            self._poll.unregister(self._polled)
-            self._socket.close()
-            self._socket = self._polled = None

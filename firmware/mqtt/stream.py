@@ -57,7 +57,7 @@ class Stream(Line):
 
     def socket(self, *_):
         """A fresh socket: this object."""
-        self._drop()
+        self.abandon()
         self._reset()
         return self
 
@@ -138,7 +138,7 @@ class Stream(Line):
                 self.flush()
             except OSError:
                 pass
-        self._drop()
+        self.abandon()
 
     # For the session
 
