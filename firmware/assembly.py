@@ -22,21 +22,35 @@ def build(settings, problems):
 
     settings: a complete dict; problems: what was wrong with the configuration, list of texts.
     """
+    slot = _slot()
     gc.collect()
     clock = Clock()
     log = Log(clock)
     for text in problems:
         log("config: " + text)
-    parts = Parts(_profile(settings, log), chip.machine, chip.esp32)
+    profile = _profile(settings, log)
+    if slot["state"] == "recovery":
+        # The link and updates only: nothing that could be what has failed. Pins stay as they are.
+        log("boot: recovery (%s)" % (slot["reason"] or "too many crashes"))
+        profile = {"name": profile["name"], "chip": profile["chip"], "relays": []}
+    parts = Parts(profile, chip.machine, chip.esp32)
     board = chip.Board(parts.profile["name"], parts.profile["chip"])
     log("boot: %s, reset cause %s" % (board.name, board.reset_cause))
     device = Device(log)
     if not settings["node_id"]:
         settings["node_id"] = "node-" + board.unique_id[-6:]
-    return _node(board, parts, clock, log, settings, device), board
+    return _node(board, parts, clock, log, settings, device, slot), board
 
 
-def _node(board, parts, clock, log, settings, device):
+def _slot():
+    import slots
+    try:
+        return slots.current()
+    finally:
+        del sys.modules["slots"]
+
+
+def _node(board, parts, clock, log, settings, device, slot):
     # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
     from .mqtt.stream import Stream
     from .resolver import Resolver
@@ -80,11 +94,16 @@ def _node(board, parts, clock, log, settings, device):
 
     from .actions import ConfigActions, LedActions, RelayActions
     from .node import Node
+    from .ota.updates import Updates
     gc.collect()
-    node = Node(log, rhythm, house, wifi, sntp, outbox, backlog, session, commands, status,
-                device.boots, board.reset_cause, _take_crash())
-    commands.handlers["relay"] = RelayActions(relays)
-    commands.handlers["led"] = LedActions(led)
+    updates = Updates(slot, board.chip, settings, clock, log, rhythm, stream, session, commands,
+                      outbox)
+    node = updates.node = Node(log, rhythm, house, wifi, sntp, outbox, backlog, session, commands,
+                               updates, status, device.boots, board.reset_cause, _take_crash())
+    if slot["state"] != "recovery":
+        commands.handlers["relay"] = RelayActions(relays)
+        commands.handlers["led"] = LedActions(led)
+    commands.handlers["ota"] = updates
     commands.handlers["config"] = ConfigActions(settings, log, node)
     session.on_command = commands.receive
     session.on_event = node.session_event
@@ -122,22 +141,14 @@ def _metering(settings, clock, log, outbox, sampler, energy, protection):
 def _secure(board, settings, clock):
     if not settings["broker_tls"]:
         return None
-    from .mqtt.secure import Refused, Secure
+    from .mqtt.secure import Refused, Secure, default_roots
     gc.collect()
     if board.chip == "esp8266":
         return Refused("ESP8266 cannot check certificates: use a broker in the house that bridges")
     try:
-        return Secure((_default_roots(), settings["tls_ca"]), clock)
+        return Secure((default_roots(), settings["tls_ca"]), clock)
     except (OSError, ValueError) as e:
         return Refused("%s: see tls_ca" % e)
-
-
-def _default_roots():
-    # As bytes; None if there are none. They lie beside the code, so an update brings new ones.
-    for folder in sys.path:
-        pem = storage.read((folder + "/" if folder else "") + "firmware/roots.pem")
-        if pem:
-            return pem
 
 
 def _profile(settings, log):

@@ -23,8 +23,8 @@ class Node:
     boots: starts so far; crash: text of the last crash, or None.
     """
 
-    def __init__(self, log, rhythm, house, wifi, sntp, outbox, backlog, session, commands, status,
-                 boots, reset_cause, crash):
+    def __init__(self, log, rhythm, house, wifi, sntp, outbox, backlog, session, commands, updates,
+                 status, boots, reset_cause, crash):
         self._log = log
         self._rhythm = rhythm
         self._house = house
@@ -34,6 +34,7 @@ class Node:
         self._backlog = backlog
         self._session = session
         self._commands = commands
+        self._updates = updates
         self._status = status
         self._boots = boots
         self._reset_cause = reset_cause
@@ -46,12 +47,12 @@ class Node:
         self._joined = False
         self._joined_ms = ticks_ms()  # last time there was Wi-Fi, or the start
         self._no_wifi_told = False
-        # None → "restart" or "shutdown": why `run` is to end
+        # None → "restart", "update" or "shutdown": why `run` is to end
         self._stopping = None
         self._stopping_ms = ticks_ms()
 
     def run(self):
-        """Work until somebody asks to stop; returns why: "restart" or "shutdown"."""
+        """Work until somebody asks to stop; returns why: "restart", "update" or "shutdown"."""
         try:
             while self._stopping is None or not self._may_stop():
                 self.step()
@@ -64,7 +65,7 @@ class Node:
             self.on_stop()
         if self.metering:
             self.metering.energy.flush()
-        if self._stopping == "restart" and self._session.online:
+        if self._stopping != "shutdown" and self._session.online:
             ondemand.load("device").stopped_online(self._log)
         self._session.stop(self._status.offline_payload(self._stopping),
                            leave=self._stopping == "shutdown")
@@ -93,15 +94,25 @@ class Node:
         except LinkDown:
             pass  # the session has told why, and knows when to try again
 
-    def restart(self):
-        """Start again, once the answers are out."""
-        self._stopping = "restart"
+    def restart(self, reason="restart"):
+        """Start again, once the answers are out. reason: that, or "update"."""
+        self._stopping = reason
         self._stopping_ms = ticks_ms()
 
     @property
     def metering(self):
         """`Metering`, None without a meter."""
         return self._house.metering
+
+    @property
+    def meter_ok(self):
+        """Whether the meter answers; False without one."""
+        return self._house.meter_ok
+
+    @property
+    def slot(self):
+        """What runs: `slots.current()`."""
+        return self._updates.slot
 
     def keep_last(self, states):
         """The relays' states have held for a while: write them when there is time."""
@@ -151,6 +162,8 @@ class Node:
     def _serve(self, now_ms):
         self._session.keep_alive(now_ms)
         self._commands.work()
+        if self._updates.work:
+            self._updates.service()
         self._house.tell()
         sent, qos = False, 0
         while not qos:  # those of QoS 0 share a segment
@@ -187,6 +200,7 @@ class Node:
                 storage.replace_json(LAST_PATH, states)
             except OSError as e:
                 self._log("relays: cannot keep %s: %s" % (LAST_PATH, e))
+        self._updates.service()
         self._watch_wifi(now_ms)
         if self._joined:
             self._sntp.service()

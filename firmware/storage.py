@@ -36,6 +36,14 @@ def read(path, max_bytes=8192):
     return data
 
 
+def size(path):
+    """Bytes of a file, None where there is none."""
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return None
+
+
 def remove(path):
     """Delete a file; one that is not there is fine."""
     try:

@@ -80,9 +80,15 @@ class Folder:
                 pass  # it is there, or opening the file fails
         return open(path + "/" + parts[-1], "wb")
 
+    def room(self):
+        """Bytes that its files may take in whole blocks: what is free, and what it holds now."""
+        block, _, _, _, free = os.statvfs(".")[:5]
+        return block * (free + self._blocks(self.name, block))
+
     def seal(self, head, files):
         """Read everything back, and seal the slot if all is as it should be; else ValueError.
 
+        A generator, so that the house's foreground goes on: yields after each file.
         head: dict with `id` (the first 8 hex digits of the bundle's SHA-256), `version`, `floor`
         and, where there is byte code, `mpy` (`sys.implementation._mpy`); files: an iterable of
         (name, SHA-256 as 64 hex digits), every file there is.
@@ -98,6 +104,7 @@ class Folder:
                 line = ("%s %s\n" % (name, expected)).encode()
                 f.write(line)
                 digest.update(line)
+                yield
             f.write(hexlify(digest.digest()))
         finally:
             f.close()
@@ -148,6 +155,19 @@ class Folder:
                 digest.update(buffer[:size])
         finally:
             f.close()
+
+    def _blocks(self, path, block):
+        # Of the files in a folder; 0 where there is none.
+        try:
+            names = os.listdir(path)
+        except OSError:
+            return 0
+        found = 0
+        for name in names:
+            name = path + "/" + name
+            stat = os.stat(name)
+            found += self._blocks(name, block) if stat[0] & 0x4000 else -(-stat[6] // block)
+        return found
 
     def _remove(self, path):
         self._beat()
@@ -205,7 +225,7 @@ def current():
     slot        "a", "b", or None for the application beside `boot.py`
     state       "confirmed", "trial", "rolled_back", "recovery", or "armed": another slot starts
                 its trial with the next boot
-    version     of the slot; None without one
+    version, id of the slot (id: the first 8 hex digits of its bundle's SHA-256); None without one
     reason      why the version before this one is gone, or the latest failure of the trial; or ""
     tries, floor, bad   tries left (0 when none goes on), lowest version number that may be
                 installed, and the ids of versions that have failed
@@ -219,8 +239,9 @@ def current():
     else:
         state = "rolled_back" if reason else "confirmed"
     head = slot and Folder(slot).check(whole=False)
-    return {"slot": slot, "state": state, "version": head and head["version"], "reason": reason,
-            "tries": max(tries, 0), "floor": floor, "bad": bad}
+    return {"slot": slot, "state": state, "version": head and head["version"],
+            "id": head and head["id"], "reason": reason, "tries": max(tries, 0), "floor": floor,
+            "bad": bad}
 
 
 def running():

@@ -89,7 +89,9 @@ class Relays:
                     relay.start(output)
         # What a change leaves for `_settle`, which the public methods call at their end: a command
         # comes from deep within a publish, so nothing here nests what can be done one by one.
-        self._moved = True  # the record is not what it must be
+        # The record is not what it must be; without relays (recovery) it is for those of the next
+        # start.
+        self._moved = bool(relays)
         self._switched = []  # (index, source)
         self._settle(None)
 

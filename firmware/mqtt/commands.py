@@ -23,12 +23,16 @@ class Refused(Exception):
     """A command that is not executed. args: error code, message."""
 
 
+class Underway(Exception):
+    """A command that is being carried out for longer; whoever does it answers in the end with
+    `conclude`. args: the progress so far, as a dict."""
+
+
 class Job:
     """A command that has passed all checks; `digest` is the hash that it is known by."""
 
-    def __init__(self, kind, handler, response, request_id, digest, run):
+    def __init__(self, kind, response, request_id, digest, run):
         self.kind = kind
-        self.handler = handler
         self.response = response
         self.request_id = request_id
         self.digest = digest
@@ -42,10 +46,13 @@ class Commands:
         prepare(action, command) → callable without arguments, after checking every argument;
             raises Refused("bad_request" or "unknown_action", message);
         state() → the result of an action repeated after its answer is gone;
-        deferred: False to run the callable at once, inside the umqtt callback, True to leave it
-            to the foreground, one at a time; then
+        deferred: False to do all of this at once, inside the umqtt callback, True to leave it to
+            the foreground, one at a time; then
         done() is called after the answer.
-    The callable returns the result, or raises Refused having changed nothing.
+    The callable returns the result, or raises Refused having changed nothing, or Underway, as
+    state() may.
+    The handler of `ota` also has block(payload, retained, size) → whether it was no command but a
+        block of an update.
     retained: remembers the hashes of executed request ids over a reset (`add_id forget_id seen`).
     session: its `settled` is False while commands may come that were queued for long.
     """
@@ -61,7 +68,8 @@ class Commands:
         # (digest, payload or None if it was long, whether it was executed) of the last ones
         self._answers = []
         self._overloaded_ms = None
-        self._job = None  # one deferred command that waits for the foreground
+        # One message for a deferred handler that waits for the foreground: arguments of `_check`
+        self._waiting = None
 
     def receive(self, topic, payload, retained, again, size):
         """Take one message; `payload` is None where `size` bytes were too many.
@@ -73,31 +81,50 @@ class Commands:
             if kind is None or payload == b"":
                 return
             response = b"response/ota" if kind == "ota" else b"response/command"
+            handler = self.handlers.get(kind)
+            if kind == "ota" and handler and handler.block(payload, retained, size):
+                return
             if self._outbox.full:
                 self._overloaded(response)
                 return
-            job = self._check(kind, response, payload, retained, again, size)
-            if job and job.handler.deferred:
-                self._job = job
-            elif job:
+            message = kind, response, payload, retained, again, size, self._session.settled
+            deferred = handler is not None and handler.deferred
+            if deferred and self._waiting is None:
+                self._waiting = message
+                return
+            job = self._check(deferred, *message)
+            if job:
                 self._run(job)
         except Exception as e:
             self._log("command: internal error: %r" % e)
 
     def work(self):
-        """Run the deferred command, if there is one; called by the foreground."""
-        job = self._job
-        if job is None or self._outbox.full:  # no room yet for its answer
+        """Check and run the deferred command, if there is one; called by the foreground."""
+        message = self._waiting
+        if message is None or self._outbox.full:  # no room yet for its answer
             return
-        self._run(job)
-        self._job = None
-        handler = job.handler
+        job = self._check(False, *message)
+        if job:
+            self._run(job)
+        self._waiting = None
         job = None  # its code is dropped next
-        handler.done()
+        self.handlers[message[0]].done()
+
+    def progress(self, request_id, result):
+        """The payload that tells how far a command is that is underway."""
+        return self._payload(request_id, _body("progress", result))
+
+    def conclude(self, response, request_id, result, refused=None):
+        """The final answer, at last, to a command that was underway; `refused` instead of the
+        result: (code, message). A repeat of the command is answered with it."""
+        body = _error(*refused) if refused else _body("success", result)
+        payload = self._respond(response, request_id, body)
+        if request_id is not None:
+            self._keep(_digest(request_id.encode()), payload, True)
 
     # The five rules, in this order (design 4)
 
-    def _check(self, kind, response, payload, retained, again, size):
+    def _check(self, busy, kind, response, payload, retained, again, size, settled):
         # The Job, or None if it was answered here. The caller runs it: this frame is a large one,
         # and what a relay does goes deep.
         request_id = digest = None
@@ -106,12 +133,11 @@ class Commands:
             request_id = _request_id(command)
             handler = self.handlers.get(kind)
             if handler is None:
-                code = "unsupported" if kind == "ota" else "bad_request"
-                raise Refused(code, "this firmware has no command/%s" % kind[:32])
+                raise Refused("bad_request", "this node has no command/%s" % kind[:32])
             action = command.get("action")
             if not isinstance(action, str):
                 raise Refused("bad_request", "action must be a text")
-            run = handler.prepare(action, command)
+            run = None if busy else handler.prepare(action, command)
             age_s = self._age_s(command)
             if retained:
                 raise Refused("retained", "a retained command is never executed: clear it with "
@@ -119,17 +145,19 @@ class Commands:
             # Without an id the payload stands for it, but only where the broker itself says that
             # it sends it again: two equal ones may well be meant.
             named = payload if request_id is None else request_id.encode()
-            digest = sha256(named).digest()[:6]
-            if (again or request_id is not None) \
-                    and self._repeat(request_id, digest, again, response, handler):
-                return None
+            digest = _digest(named)
+            if again or request_id is not None:
+                if busy and payload == self._waiting[2]:
+                    return None  # its answer is on the way
+                if self._repeat(request_id, digest, again, response, handler):
+                    return None
             if age_s is None:
-                if not self._session.settled:
+                if not settled:
                     raise Refused("expired", "no timestamp, and it may have been queued while "
                                              "the node was away: send it again")
             elif age_s > _FRESH_S:
                 raise Refused("expired", "the timestamp is %d s old" % age_s)
-            if handler.deferred and self._job is not None:
+            if busy:
                 raise Refused("busy", "another %s command is being worked on" % kind)
         except Refused as e:
             self._refuse(kind, response, payload, request_id, digest, e)
@@ -140,7 +168,7 @@ class Commands:
             return None
         # Before it acts: a reset in between must not make it act again.
         self._retained.add_id(digest)
-        return Job(kind, handler, response, request_id, digest, run)
+        return Job(kind, response, request_id, digest, run)
 
     def _age_s(self, command):
         # Age by the command's own timestamp; None if it has none or we have no time of day.
@@ -161,8 +189,6 @@ class Commands:
         return now_s - sent_s
 
     def _repeat(self, request_id, digest, again, response, handler):
-        if self._job and self._job.digest == digest:
-            return True  # its answer is on the way
         for known, payload, executed in self._answers:
             # What was refused may be tried again by whoever sent it, but not by the broker: it
             # delivers again (DUP) what it has no acknowledgement of, and "no" has been answered.
@@ -174,8 +200,11 @@ class Commands:
                 self._outbox.respond(response, payload[:-1] + b', "duplicate": true}')
                 return True
         if self._retained.seen(digest):
-            body = '"status": "success", "result": %s, "duplicate": true'
-            self._respond(response, request_id, body % json.dumps(handler.state()))
+            try:
+                body = _body("success", handler.state())
+            except Underway as e:
+                body = _body("progress", e.args[0])
+            self._respond(response, request_id, body + ', "duplicate": true')
             return True
         return False
 
@@ -183,7 +212,11 @@ class Commands:
 
     def _run(self, job):
         try:
-            body = '"status": "success", "result": %s' % json.dumps(job.run())
+            body = _body("success", job.run())
+        except Underway as e:
+            # Not kept: how far it has come by then is the answer to a repeat.
+            self._respond(job.response, job.request_id, _body("progress", e.args[0]))
+            return
         except Refused as e:
             self._retained.forget_id(job.digest)  # nothing happened: it may come again
             self._refuse(job.kind, job.response, b"", job.request_id, job.digest, e)
@@ -270,6 +303,14 @@ def _request_id(command):
     if len(json.dumps(request_id).encode()) > 4 * _REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
+
+
+def _digest(named):
+    return sha256(named).digest()[:6]
+
+
+def _body(status, result):
+    return '"status": "%s", "result": %s' % (status, json.dumps(result))
 
 
 def _error(code, message):

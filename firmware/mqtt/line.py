@@ -25,7 +25,7 @@ class Line:
     TLS has; over plain TCP anybody could have written it.
 
     All waiting has one deadline, set by `begin()` for a whole call of umqtt: a deadline for each
-    read would not bound a publish with a chatty broker. After any error the line is closed.
+    read would not bound a publish with a chatty broker. After any error its owner abandons it.
 
     `last_rx_ms` is when bytes last came; `phase` what is going on: "dns", "tcp", "tls",
     "websocket", "mqtt"; `idle` is True between two calls, while `wait_readable` waits.
@@ -45,11 +45,11 @@ class Line:
         self.phase = "dns"
         self.begin(0)
 
-    def begin(self, timeout_ms):
-        """A new call begins: its overall deadline."""
+    def begin(self, timeout_ms, awaited=None):
+        """A new call begins: its overall deadline, and which acknowledgement it waits for."""
         self._deadline = ticks_add(ticks_ms(), timeout_ms)
-        self._overdue = False
-        self.idle = False
+        self._overdue = self.idle = False
+        self._awaited = awaited
 
     def connect(self, address):
         """Look the host up and open the way to `(host, port)`."""
@@ -76,9 +76,10 @@ class Line:
             s.connect(socket.getaddrinfo(ip, port)[0][-1])
         except OSError as e:
             if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
-                self._fail(e)
+                raise
         if self._wait(select.POLLOUT) & (select.POLLERR | select.POLLHUP):
-            self._fail(self._pending_error())
+            s.readinto(bytearray(1))  # raises what is pending, as a rule
+            raise OSError(errno.ECONNREFUSED)
         if self.secure:
             self._start_tls(host)
         if self.websocket_path:
@@ -94,39 +95,40 @@ class Line:
             self._socket.close()
             self._socket = self._polled = None
 
+    def explained(self, error):
+        """`error`, or what it means if it came out of a TLS handshake."""
+        if self.phase == "tls" and isinstance(error, (OSError, ValueError)):
+            return self.secure.explained(error)
+        return error
+
+    # In the hot path: no `except ... as`, few locals. A function that needs more than 11 words
+    # takes them from the heap at each call, and the search for free ones costs more than the call.
+
     def _receive(self, into):
         # Bytes received, None if there are none yet.
-        if self._socket is None:
-            raise OSError(errno.ENOTCONN)
-        try:
-            got = self._socket.readinto(into)
-        except (OSError, ValueError) as e:  # ValueError: TLS does not like a certificate
-            self._fail(e)
-        if got == 0:
-            self._fail(OSError(errno.ECONNRESET, "closed by the broker"))
+        got = self._socket.readinto(into)
         if got:
             self.rhythm.beat()  # a flood of messages must not starve the house
             self.last_rx_ms = ticks_ms()
             self._bound()
+        elif got is not None:
+            raise OSError(errno.ECONNRESET, "closed by the broker")
         return got
 
-    def _send(self, data, n):
-        if self._socket is None:
-            raise OSError(errno.ENOTCONN)
-        view = memoryview(data)
-        sent = 0
-        while sent < n:
-            try:
-                done = self._socket.write(view[sent:n])
-            except (OSError, ValueError) as e:
-                self._fail(e)
-            if done:
-                sent += done
+    def _send(self, view, n):
+        # All `n` bytes of a memoryview.
+        while True:
+            sent = self._socket.write(view)
+            if sent:
                 if self.phase == "tls":
                     self.phase = "mqtt"
+                self.bytes_sent += sent
+                n -= sent
+                if not n:
+                    return
+                view = view[sent:]
             else:
                 self._wait(select.POLLOUT)
-        self.bytes_sent += n
 
     def _wait(self, flags):
         # Until the socket is ready; returns the poll flags. The socket is looked at once more
@@ -134,8 +136,7 @@ class Line:
         self._bound()  # a WebSocket may be ready for ever with nothing but pings
         self._poll.modify(self._polled, flags)
         while True:
-            pause = self.rhythm.beat()
-            for ready in self._poll.ipoll(pause):
+            for ready in self._poll.ipoll(self.rhythm.beat()):
                 return ready[1]
             self._check_deadline()
 
@@ -144,10 +145,7 @@ class Line:
         # ticks between the steps; success of that write means that it is done.
         self.phase = "tls"
         s = self._socket
-        try:
-            self._socket = self.secure.wrap(s, host)
-        except (OSError, ValueError) as e:
-            self._fail(e)
+        self._socket = self.secure.wrap(s, host)
         self._poll.unregister(s)
         self._polled = self._socket
         self._poll.register(self._polled, select.POLLOUT)
@@ -159,10 +157,7 @@ class Line:
             self.phase = "websocket"
         step = "out"
         while step is not True:
-            try:
-                step = ws.upgrade()
-            except (OSError, ValueError) as e:
-                self._fail(e)
+            step = ws.upgrade()
             if step == "in":
                 self.phase = "websocket"
                 self._wait(select.POLLIN)
@@ -185,17 +180,4 @@ class Line:
 
     def _check_deadline(self):
         if ticks_diff(self._deadline, ticks_ms()) <= 0:
-            self._fail(OSError(errno.ETIMEDOUT, "no answer (%s)" % self.phase))
-
-    def _pending_error(self):
-        try:
-            self._socket.readinto(bytearray(1))
-        except OSError as e:
-            return e
-        return OSError(errno.ECONNREFUSED)
-
-    def _fail(self, error):
-        self.abandon()
-        if self.phase == "tls":
-            error = self.secure.explained(error)
-        raise error
+            raise OSError(errno.ETIMEDOUT, "no answer (%s)" % self.phase)

@@ -1,7 +1,9 @@
 # TLS for the stream: the broker's certificate is always checked, SNI always sent.
+import sys
+
 import tls
 
-from .. import ondemand
+from .. import ondemand, storage
 
 
 class Secure:
@@ -55,3 +57,11 @@ class Refused:
 
     def explained(self, error):
         return error
+
+
+def default_roots():
+    """The CA certificates beside the code, as PEM bytes; None if there are none."""
+    for folder in sys.path:  # the slot that runs: an update brings new ones
+        pem = storage.read((folder + "/" if folder else "") + "firmware/roots.pem")
+        if pem:
+            return pem

@@ -130,7 +130,8 @@ class Session(robust.MQTTClient):
         With QoS 0 it leaves with what comes next, at the latest with `check` or `flush`: seven
         metrics in one TCP segment (and one TLS record) cost a third of seven.
         """
-        self._wrap_pid()
+        if self.pid >= 65535:
+            self._wrap_pid()
         self._stream.begin(timeout_ms, PUBACK)
         try:
             super().publish(topic, payload, retain, qos)
@@ -139,12 +140,15 @@ class Session(robust.MQTTClient):
 
     def check(self):
         """Take in one packet if there is one; returns whether there was."""
-        self._stream.begin(CALL_MS)
+        stream = self._stream
+        stream.begin(CALL_MS)
         try:
-            self.check_msg()
+            if stream.look():
+                self.wait_msg()
+                return True
         except Exception as e:
             self._ended(e)
-        return self._stream.header != 0
+        return False
 
     def flush(self):
         """Let go what waits to be sent (acknowledgements, as a rule)."""
@@ -261,13 +265,13 @@ class Session(robust.MQTTClient):
     def _ended(self, error):
         now_ms = ticks_ms()
         was_online = self.state == "online"
+        self._stream.abandon()
         if self.state == "offline":
             raise LinkDown()
         if isinstance(error, LinkDown):  # ours, or what `reconnect` made of the real error
             reason, detail = error.args or self._explain(self._error)
         else:
             reason, detail = self._explain(error)
-        self._stream.abandon()
         self.state = "offline"
         if was_online:
             if self._stable or ticks_diff(now_ms, self._since_ms) >= self._stable_ms:
@@ -282,5 +286,6 @@ class Session(robust.MQTTClient):
         raise LinkDown()
 
     def _explain(self, error):
+        error = self._stream.explained(error)
         reasons = ondemand.load("mqtt.reasons")
         return reasons.explain(error, self._stream.phase, self.state == "online")

@@ -10,7 +10,11 @@ from .line import Line, ProtocolError
 _RX_BYTES = const(512)
 _TX_BYTES = const(1280)  # a whole message of ours: 1,000 bytes of payload, topic, header
 
-PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP = 0x30, 0x40, 0x90, 0xB0, 0xD0
+PUBACK = const(0x40)
+SUBACK = const(0x90)
+UNSUBACK = const(0xB0)
+_PUBLISH = const(0x30)
+_PINGRESP = const(0xD0)
 
 # What `read` returns in place of a payload (or topic) above the limit.
 OVERSIZE = b"\0oversize"
@@ -20,38 +24,32 @@ class Stream(Line):
     """Stands in for both the `socket` module and the socket of umqtt.simple.
 
     One object serves all connections, one after the other, so that its buffers are allocated
-    once. `socket()` makes it a new, unconnected socket; after any error it is closed, and stays
-    closed until then.
+    once. `socket()` makes it a new, unconnected socket.
 
     Writes are joined until the next read or `flush()`: umqtt makes five small ones for a
     message, which Nagle and delayed ACK turn into 44 ms (reference: host-toolchain).
 
     `header` is the first byte of the last packet (0: there was none), `pongs` how many answers
     to pings have come, `oversize` the size of what the last OVERSIZE stands for.
+
+    `limit`: the most bytes of a payload (or topic) that get memory; it may be set at any time,
+    and counts from the next packet on. What is longer is thrown away as it comes.
     """
 
     def __init__(self, rhythm, resolver, payload_limit=4096, secure=None):
         super().__init__(rhythm, resolver, secure)
-        self._limit = payload_limit
+        self.limit = payload_limit
         self._rx = bytearray(_RX_BYTES)
         self._rx_view = memoryview(self._rx)
         self._tx = bytearray(_TX_BYTES)
         self._tx_view = memoryview(self._tx)
         self.pongs = 0
-        self._awaited = 0
         self._reset()
 
     def _reset(self):
         self._rx_start = self._rx_end = self._tx_used = 0
-        self._blocking = True
-        self._nothing = False  # the last read found nothing (possible only while not blocking)
         self.header = 0
         self.oversize = 0
-
-    def begin(self, timeout_ms, awaited=0):
-        """A new call begins: its overall deadline, and which acknowledgement it waits for."""
-        super().begin(timeout_ms)
-        self._awaited = awaited
 
     # As umqtt.simple's module `socket`
 
@@ -70,24 +68,21 @@ class Stream(Line):
     def settimeout(self, _):
         """Newer umqtt calls it; the deadline of `begin` holds instead."""
 
-    def setblocking(self, blocking):
-        """umqtt says False before it looks for a packet, True right after its first byte."""
-        self._blocking = blocking
-        if not blocking:
+    def setblocking(self, _):
+        """umqtt calls it right after the first byte of each packet: a look at what comes."""
+        self.header = header = self._rx[self._rx_start - 1]
+        header &= 0xF0
+        if header == _PUBLISH or header == self._awaited:
             return
-        self.header = 0 if self._nothing else self._rx[self._rx_start - 1]
-        self._nothing = False
-        kind = self.header & 0xF0
-        if kind in (PUBACK, SUBACK, UNSUBACK):
-            if kind != self._awaited:
-                self._skip_packet()  # nobody reads it otherwise, and all after it is misread
-        elif kind == PINGRESP:
+        if header == _PINGRESP:
             self.pongs += 1
-        elif kind not in (0, PUBLISH):
-            self._fail(ProtocolError(errno.EINVAL, "packet type 0x%02x" % self.header))
+        elif header in (PUBACK, SUBACK, UNSUBACK):
+            self._skip_packet()  # nobody reads it otherwise, and all after it is misread
+        else:
+            raise ProtocolError(errno.EINVAL, "packet type 0x%02x" % self.header)
 
     def read(self, n):
-        """Exactly `n` bytes; None if not blocking and none are there.
+        """Exactly `n` bytes, however long they take.
 
         What exceeds the payload limit is received and thrown away, so that umqtt acknowledges
         it; OVERSIZE takes its place.
@@ -97,13 +92,11 @@ class Stream(Line):
         if end > self._rx_end:
             if n > _RX_BYTES:
                 return self._read_large(n)
-            if not self._fill(n):
-                self._nothing = True
-                return None
-            start = self._rx_start
-            end = start + n
+            self._fill(n)
+            start = 0
+            end = n
         elif n < 0:
-            self._fail(ProtocolError(errno.EINVAL, "a packet shorter than its topic"))
+            raise ProtocolError(errno.EINVAL, "a packet shorter than its topic")
         self._rx_start = end
         return bytes(self._rx_view[start:end])
 
@@ -113,13 +106,16 @@ class Stream(Line):
             n = len(data)
         elif n < len(data):
             data = memoryview(data)[:n]
-        if self._tx_used + n > _TX_BYTES:
+        start = self._tx_used
+        end = start + n
+        if end > _TX_BYTES:
             self.flush()
             if n > _TX_BYTES:
-                self._send(data, n)
+                self._send(memoryview(data), n)
                 return n
-        end = self._tx_used + n
-        self._tx[self._tx_used:end] = data
+            start = 0
+            end = n
+        self._tx[start:end] = data
         self._tx_used = end
         return n
 
@@ -128,7 +124,7 @@ class Stream(Line):
         n = self._tx_used
         if n:
             self._tx_used = 0
-            self._send(self._tx_view, n)
+            self._send(self._tx_view[:n], n)
 
     def close(self):
         """Send what is left (DISCONNECT must leave, or the will fires), then close."""
@@ -142,6 +138,15 @@ class Stream(Line):
 
     # For the session
 
+    def look(self):
+        """Whether a packet is here, or its beginning; if not, what waits to be sent leaves."""
+        if self._rx_end == self._rx_start:
+            if self._tx_used:
+                self.flush()
+            self._rx_start = self._rx_end = 0
+            self._rx_end = self._receive(self._rx_view) or 0
+        return self._rx_end > self._rx_start
+
     def wait_readable(self):
         """Let the house run until something arrives or the next tick is due."""
         self.idle = True
@@ -154,29 +159,28 @@ class Stream(Line):
     # Inside
 
     def _fill(self, n):
-        # At least `n` bytes into the buffer; False if not blocking and there is not one.
+        # At least `n` bytes into the buffer, from its start.
         if self._tx_used:
             self.flush()
-        rx = self._rx
+            if not self.secure and self._socket is self._polled:
+                self._wait(select.POLLIN)  # the answer takes a while; TLS may hide earlier bytes
+        view = self._rx_view
         have = self._rx_end - self._rx_start
         if have:
-            rx[:have] = self._rx_view[self._rx_start:self._rx_end]
+            self._rx[:have] = view[self._rx_start:self._rx_end]
         self._rx_start = 0
         self._rx_end = have
         while have < n:
-            got = self._receive(self._rx_view[have:])
+            got = self._receive(view[have:] if have else view)
             if got:
                 have += got
                 self._rx_end = have
-            elif have == 0 and not self._blocking:
-                return False
             else:
                 self._wait(select.POLLIN)
-        return True
 
     def _read_large(self, n):
         payload = out = None
-        if n <= self._limit:
+        if n <= self.limit:
             try:
                 payload = bytearray(n)
                 out = memoryview(payload)
@@ -203,5 +207,5 @@ class Stream(Line):
     def _skip_packet(self):
         size = self.read(1)[0]
         if size > 127:
-            self._fail(ProtocolError(errno.EINVAL, "an acknowledgement of 128 bytes"))
+            raise ProtocolError(errno.EINVAL, "an acknowledgement of 128 bytes")
         self.read(size)

@@ -16,9 +16,10 @@ from hashlib import sha256
 from deflate import RAW, DeflateIO
 from micropython import const
 
+from . import KEYS
+
 MAGIC = b"HSB1"
 WINDOW_BITS = 10
-KEYS = "keys.bin"
 MAX_FILES = 200
 MAX_NAME = 48
 
@@ -32,6 +33,10 @@ _NAME_CHARS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-
 
 class BadBundle(Exception):
     """It is not what scripts/bundle makes; the text says where."""
+
+
+class TooLarge(BadBundle):
+    """Its files take more than there is room for."""
 
 
 def unpack(stream, folder, max_bytes, beat):
@@ -67,8 +72,10 @@ def unpack(stream, folder, max_bytes, beat):
         previous = name
         count += 1
         total += (size + _FLASH_BLOCK - 1) // _FLASH_BLOCK * _FLASH_BLOCK
-        if count > MAX_FILES or total > max_bytes:
-            raise BadBundle("more than %d files or %d bytes" % (MAX_FILES, max_bytes))
+        if count > MAX_FILES:
+            raise BadBundle("more than %d files" % MAX_FILES)
+        if total > max_bytes:
+            raise TooLarge("its files take more than the %d bytes there is room for" % max_bytes)
         if name == KEYS and size != _KEYS_BYTES:
             raise BadBundle("%s of %d bytes" % (name, size))
         file = folder.create(name) if folder else None

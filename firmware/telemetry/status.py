@@ -18,8 +18,8 @@ _RELAY_KEYS = const(("state", "relays", "source", "tripped", "welded"))
 class Status:
     """Puts `status/*` into the outbox: all of them at connect, then each in its own rhythm.
 
-    node: `Node`, to be set before the first call; its `health()` gives the (key, value) pairs of
-    status/health, but for the heap.
+    node: `Node`, to be set before the first call; its `slot` is what status/firmware tells, its
+    `health()` gives the (key, value) pairs of status/health, but for the heap.
     """
 
     def __init__(self, outbox, clock, relays, wifi, board):
@@ -66,9 +66,10 @@ class Status:
         return self._encode((("online", False), ("reason", reason)) + self._life())
 
     def firmware(self):
-        # No slots yet, so nothing is on trial: what runs is what was flashed.
+        slot = self.node.slot
+        reason = (("reason", slot["reason"]),) if slot["reason"] else ()
         self._put("firmware", (
-            ("version", VERSION), ("slot", None), ("state", "confirmed"),
+            ("version", VERSION), ("slot", slot["slot"]), ("state", slot["state"])) + reason + (
             ("micropython", "%d.%d.%d" % tuple(sys.implementation.version[:3])),
             ("board", self._board.name), ("device", self._board.unique_id),
         ))

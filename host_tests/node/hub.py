@@ -37,6 +37,7 @@ class Hub:
         self._changed = threading.Condition()
         self._ready = threading.Event()
         self._ids = 0
+        self._sender = None
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(1, 1)
         self._client.max_queued_messages_set(0)  # without limit
@@ -79,6 +80,10 @@ class Hub:
         """The payload of the first answer to this request id."""
         return self.wait("response/command", lambda m: m.json["request_id"] == request_id,
                          after, timeout_s).json
+
+    def serve(self, sender):
+        """Answer requests for blocks from now on; None: no more. sender: `Sender` of nodectl."""
+        self._sender = sender
 
     def new_id(self):
         self._ids += 1
@@ -147,6 +152,10 @@ class Hub:
         with self._changed:
             self.messages.append(Message(len(self.messages), topic, received))
             self._changed.notify_all()
+        if self._sender and topic == "response/ota":
+            block = self._sender.answer(self.messages[-1].json)
+            if block:
+                self.send("ota", block, qos=0)
 
 
 def stamp(age_s=0.0):

@@ -66,8 +66,8 @@ def node(new_node, quick):
     install(one, "a", "1.0.0", 1)
     switch(one, "a", CONFIRMED, "", 1)
     one.start()
-    assert told(one, 0) == {"slot": "a", "state": "confirmed", "version": "1.0.0", "reason": "",
-                            "tries": 0, "floor": 1, "bad": []}
+    assert told(one, 0) == {"slot": "a", "state": "confirmed", "version": "1.0.0",
+                            "id": "00000001", "reason": "", "tries": 0, "floor": 1, "bad": []}
     one.hub.ask("relay", "on")
     return one
 
@@ -104,7 +104,8 @@ def test_a_version_that_crashes_at_import_is_gone_after_three_tries(node):
     after, line, transitions = restart_into_b(node)
     boots = node.board.boots
     assert told(node, line) == {
-        "slot": "a", "state": "rolled_back", "version": "1.0.0", "floor": 1, "tries": 0,
+        "slot": "a", "state": "rolled_back", "version": "1.0.0", "id": "00000001", "floor": 1,
+        "tries": 0,
         "reason": "RuntimeError: not today", "bad": ["00000002"]}
     node.online(after)
     assert version(node, after) == "1.0.0"

@@ -181,9 +181,11 @@ class Life:
             f.close()
         from binascii import hexlify
         from hashlib import sha256
-        folder.seal({"id": id_of(version), "version": str(version), "floor": version, "mpy": MPY},
-                    ((name, str(hexlify(sha256(content(version, name, size)).digest()), "ascii"))
-                     for name, size in FILES))
+        for _ in folder.seal(
+                {"id": id_of(version), "version": str(version), "floor": version, "mpy": MPY},
+                ((name, str(hexlify(sha256(content(version, name, size)).digest()), "ascii"))
+                 for name, size in FILES)):
+            pass
         self._do("switch", folder)
         if behaviour == "spoilt" and not world.was_spoilt:
             self._spoil(folder.name)

@@ -176,6 +176,17 @@ class Commands:
         self.works += 1
 
 
+class Updates:
+    slot = {"slot": None, "state": "confirmed", "reason": ""}
+
+    def __init__(self):
+        self.work = None
+        self.services = 0
+
+    def service(self):
+        self.services += 1
+
+
 class Backlog:
     """Stands for `telemetry.backlog.Backlog`: `left` are the messages of an outage."""
 
@@ -220,13 +231,14 @@ class Bench:
         self.recorded = []
         self.backlog = Backlog(self.recorded)
         self.commands = Commands()
+        self.updates = Updates()
         self.rhythm = Rhythm(self.ticks)
         self.status = Status(self.outbox, Clock(), Relays(), self.wifi, Board())
         self.patched = Patched(node, ticks_ms=self.ticks)
         with self.patched:
             self.node = Node(self.log, self.rhythm, self.house, self.wifi, self.sntp, self.outbox,
-                             self.backlog, self.session, self.commands, self.status, 17,
-                             "watchdog", crash)
+                             self.backlog, self.session, self.commands, self.updates,
+                             self.status, 17, "watchdog", crash)
         self.status.node = self.node
         self.session.on_event = self.node.session_event
 

@@ -37,8 +37,9 @@ def take(offer_path, payload_path, keys_path, facts):
     for _ in unpack(stage, None, 1 << 20, lambda: None):
         pass
     stage.seek(0)
-    slot.seal({"id": offer.id, "version": offer.version, "floor": offer.floor},
-              unpack(stage, slot, 1 << 20, lambda: None))
+    for _ in slot.seal({"id": offer.id, "version": offer.version, "floor": offer.floor},
+                       unpack(stage, slot, 1 << 20, lambda: None)):
+        pass
     for name in list(sys.modules):
         if name.split(".")[0] == "firmware":
             del sys.modules[name]

@@ -1,7 +1,7 @@
 """Commands that fail, that are long, that wait for the foreground, and that are too many."""
 
 from firmware.mqtt import commands
-from firmware.mqtt.commands import Refused, integer
+from firmware.mqtt.commands import Refused, Underway, integer
 from host_tests.unit.fakes import Json, Patched, Ticks, raised
 from host_tests.unit.mqtt.command_bench import LONG_IDS, Bench, code
 
@@ -116,11 +116,64 @@ def test_a_deferred_command_delivered_twice_is_worked_off_once():
     assert bench.config.done_actions == ["on"]
 
 
-def test_a_reset_before_a_deferred_command_was_worked_off_does_not_repeat_it():
+def test_after_a_reset_a_deferred_command_that_was_not_worked_off_may_come_again():
     bench = Bench()
     bench.receive({"action": "on", "request_id": "r"}, "config")
     bench.reset()
-    assert code(bench.send({"action": "on", "request_id": "r"}, "config")) == "duplicate"
+    assert code(bench.send({"action": "on", "request_id": "r"}, "config")) == "done"
+    assert bench.config.done_actions == ["on"]
+
+
+def test_a_deferred_command_is_judged_by_the_moment_it_came():
+    # A queue of the broker may be through by the time the foreground comes round.
+    bench = Bench()
+    bench.session.settled = False
+    bench.receive({"action": "on"}, "config")
+    bench.session.settled = True
+    bench.commands.work()
+    assert code(bench.answers()[0]) == "expired"
+
+
+# Commands that take longer
+
+
+def test_a_command_underway_answers_with_its_progress_and_then_with_its_end():
+    bench = Bench()
+    bench.config.fails = Underway({"state": "downloading"})
+    answer = bench.send({"action": "on", "request_id": "r"}, "config")
+    assert answer["status"] == "progress" and answer["result"] == {"state": "downloading"}
+    bench.commands.conclude(b"response/command", "r", {"state": "confirmed"})
+    answer = bench.answers()[0]
+    assert answer["status"] == "success" and answer["result"] == {"state": "confirmed"}
+    assert answer["request_id"] == "r"
+
+
+def test_a_repeat_of_a_command_underway_is_told_how_far_it_is():
+    bench = Bench()
+    bench.config.fails = Underway({"state": "downloading"})
+    bench.send({"action": "on", "request_id": "r"}, "config")
+    bench.config.state = lambda: throw(Underway({"state": "installing"}))
+    answer = bench.send({"action": "on", "request_id": "r"}, "config")
+    assert answer["status"] == "progress" and answer["duplicate"] is True
+    assert answer["result"] == {"state": "installing"}
+    bench.commands.conclude(b"response/command", "r", None, ("aborted", "by command"))
+    assert code(bench.answers()[0]) == "aborted"
+    answer = bench.send({"action": "on", "request_id": "r"}, "config")
+    assert answer["error"]["code"] == "aborted" and answer["duplicate"] is True
+
+
+def test_blocks_of_an_update_are_no_commands():
+    bench = Bench()
+    bench.commands.handlers["ota"] = bench.config
+    bench.config.block = lambda payload, retained, size: payload[:1] == b"\xb1"
+    bench.receive(b"\xb1\x01", "ota")
+    bench.commands.work()
+    assert bench.answers() == []
+    assert code(bench.send(b"{", "ota")) == "malformed_json"
+
+
+def throw(error):
+    raise error
 
 
 def test_a_fault_in_a_deferred_command_frees_the_slot():

@@ -26,6 +26,7 @@ class Wifi:
 
 class Node:
     pairs = [("tick_max_ms", 12), ("last_error", None)]
+    slot = {"slot": "a", "state": "confirmed", "reason": ""}
 
     def health(self):
         return self.pairs
@@ -97,8 +98,16 @@ def test_firmware():
     found = json.loads(bench.last["firmware"])
     version = found.pop("micropython").split(".")
     assert len(version) == 3 and all(part.isdigit() for part in version)
-    assert found == {"version": VERSION, "slot": None, "state": "confirmed", "board": "esp32-pzem",
+    assert found == {"version": VERSION, "slot": "a", "state": "confirmed", "board": "esp32-pzem",
                      "device": "a1b2c3d4e5f6", "timestamp": "2026-01-01T00:00:00Z"}
+
+
+def test_after_a_way_back_it_says_why():
+    bench = Bench()
+    bench.status.node.slot = {"slot": "a", "state": "rolled_back", "reason": "the meter is silent"}
+    bench.connect()
+    found = json.loads(bench.last["firmware"])
+    assert (found["state"], found["reason"]) == ("rolled_back", "the meter is silent")
 
 
 def test_rssi():
