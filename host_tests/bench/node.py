@@ -35,16 +35,18 @@ class Node:
     programs    {name: path} of .py or .mpy files put beside the firmware, "main.py" in its place
     on_line     called with each line that it prints, from another thread
     env         environment variables for it
+    files       {name: bytes} put into its flash
     settings    merged over the defaults
     """
 
     def __init__(self, bench, broker, bits=32, heap=None, programs=None, on_line=None, env=None,
-                 **settings):
+                 files=None, **settings):
         self._interpreter = getattr(bench.tools, "micropython%d" % bits)
         self._code = bench.compiled
         self._heap = heap
         self._programs = programs or {}
         self._env = env
+        self._files = files or {}
         self._on_line = on_line or (lambda line: None)
         self._settings = {
             "home_id": "home",
@@ -71,6 +73,8 @@ class Node:
             sntp = cleaning.enter_context(SntpServer())
             self._settings["ntp_servers"] = [sntp.address]
             (flash / "config.json").write_text(json.dumps(self._settings))
+            for name, content in self._files.items():
+                (flash / name).write_bytes(content)
             self.board = cleaning.enter_context(
                 VirtualBoard(self._interpreter, code, flash, heap=self._heap, env=self._env,
                              on_line=self._on_line))

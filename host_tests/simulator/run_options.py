@@ -13,6 +13,7 @@ from .virtual_board import REPO, load_profile
 
 BOARD = "esp32-pzem"
 PHASES_BASE_W = [300.0, 200.0, 100.0]
+KEY_FILE_BYTES = 768  # firmware/ota/signature.py
 # What belongs to one run, never taken over from the config.json of an earlier one.
 OF_THIS_RUN = ("broker_", "wifi_", "ntp_servers")
 
@@ -45,6 +46,12 @@ def parse_options():
         help="watts that are always on, on each phase (default: 300,200,100 with three, else 0)",
     )
     add("--flash", metavar="DIR", type=Path, help="keep the node's file system in this folder")
+    add(
+        "--keys",
+        metavar="FILE",
+        type=key_file,
+        help="keys.bin of scripts/bundle keygen: the node takes updates signed with these keys",
+    )
     add(
         "--config",
         metavar="FILE",
@@ -163,6 +170,16 @@ def heap_size(text):
     if not re.fullmatch(r"\d+w?[kKmM]?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 256k")
     return text
+
+
+def key_file(path):
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
+    if len(data) != KEY_FILE_BYTES:
+        raise argparse.ArgumentTypeError(f"{path} is no keys.bin of scripts/bundle keygen")
+    return data
 
 
 def json_object(path):

@@ -12,6 +12,7 @@ from .reconnect import reconnect
 from .signature import signature
 from .tls import tls
 from .traffic import traffic
+from .update import update
 
 ROWS = {
     "publish": publish,
@@ -22,5 +23,6 @@ ROWS = {
     "traffic": traffic,
     "tls": tls,
     "signature": signature,
+    "update": update,
     "instructions": instructions,
 }
