@@ -5,15 +5,15 @@ from micropython import const
 
 # What mbedTLS says of a certificate, and what it means where the clock is set.
 _CERTIFICATE = (
-    ("has expired", "the broker's certificate has expired"),
-    ("in the future", "the broker's certificate is not valid yet"),
-    ("does not match", "the broker's certificate is for another host: wrong host"),
-    ("not correctly signed", "the broker's certificate is from an unknown CA: see tls_ca"),
+    ("has expired", "the server's certificate has expired"),
+    ("in the future", "the server's certificate is not valid yet"),
+    ("does not match", "the server's certificate is for another host: wrong host"),
+    ("not correctly signed", "the server's certificate is from an unknown CA: see tls_ca"),
 )
 _DATES = const(2)  # the first ones depend on the clock
 
-_VERSION = "the broker does not speak TLS 1.2"
-_ALERT = "the broker refuses the handshake: no TLS 1.2, or a client certificate is demanded"
+_VERSION = "the server does not speak TLS 1.2"
+_ALERT = "the server refuses the handshake: no TLS 1.2, or a client certificate is demanded"
 _NO_TLS = "what answers does not speak TLS: is it the port of a TLS listener?"
 # mbedTLS's numbers: its texts are not in every build (mbedtls/ssl.h).
 _CODES = {

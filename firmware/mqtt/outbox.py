@@ -54,18 +54,18 @@ class Outbox:
 
     def next(self):
         """The message to publish next, or None: responses, then status, then telemetry."""
-        for queue in (self._responses, self._status, self._telemetry):
-            if queue:
-                return queue[0]
-        return None
+        queue = self._responses or self._status or self._telemetry
+        return queue[0] if queue else None
 
     def sent(self, message):
         """Remove this very message, if it is still here."""
-        for queue in (self._responses, self._status, self._telemetry):
-            for i in range(len(queue)):
-                if queue[i] is message:
-                    del queue[i]
-                    return
+        queue = self._responses
+        if message.retain:
+            queue = self._status
+        elif not message.qos:
+            queue = self._telemetry
+        if message in queue:
+            queue.remove(message)
 
     def answered(self):
         """Whether no response is waiting."""

@@ -13,6 +13,7 @@ from .stream import OVERSIZE, PUBACK, SUBACK, UNSUBACK
 
 CONNECT_MS = 10000  # for the whole attempt: name, TCP, CONNACK, subscription
 CALL_MS = 10000  # for any other call
+_LOOK_MS = const(100)  # between two looks at what takes seconds
 _STOP_MS = const(2000)  # for the last message of a planned stop
 _RESUMED_MS = const(30000)  # away for longer than this, and queued commands may be stale
 
@@ -65,6 +66,7 @@ class Session(robust.MQTTClient):
         # Two that ticks cannot tell for ever (they wrap), so they are noted when they become true:
         self._stable = False  # online for long enough to start the back-off again
         self._long_away = long_away  # offline for so long that queued commands may be stale
+        self._looked_ms = ticks_ms()  # `keep_alive` was here
         self._pinged_ms = None  # a ping is on its way since
         self._pongs = 0  # of the stream, as last looked at
         self._commands = 0  # since that ping
@@ -118,7 +120,7 @@ class Session(robust.MQTTClient):
         self.state = "online"
         self._route.connected(ticks_ms())
         self.connects += 1
-        self._since_ms = ticks_ms()
+        self._since_ms = self._looked_ms = ticks_ms()
         self._stable = False
         self.on_event("connected", None, "session resumed" if resumed else "new session")
         if not self.settled:
@@ -166,13 +168,17 @@ class Session(robust.MQTTClient):
 
     def keep_alive(self, now_ms):
         """Ping a silent broker; give up a dead one, whatever TCP says."""
+        stream = self._stream
+        if self._pongs != stream.pongs:
+            self._pongs = stream.pongs
+            self._ponged()
+        elif ticks_diff(now_ms, self._looked_ms) < _LOOK_MS:
+            return
+        self._looked_ms = now_ms
         if not self._stable and ticks_diff(now_ms, self._since_ms) >= self._stable_ms:
             self._stable = True
         self._route.watch(now_ms)
-        if self._pongs != self._stream.pongs:
-            self._pongs = self._stream.pongs
-            self._ponged()
-        silent_ms = ticks_diff(now_ms, self._stream.last_rx_ms)
+        silent_ms = ticks_diff(now_ms, stream.last_rx_ms)
         if silent_ms > self._keepalive_ms * 3 // 2:
             self._ended(OSError(errno.ETIMEDOUT, "nothing heard for %d s" % (silent_ms // 1000)))
         if silent_ms > self._keepalive_ms // 2 and (

@@ -47,7 +47,9 @@ def resume(host):
         return Ending(host, job, ("rolled_back", slot["reason"] or "power"))
     try:
         offer = Offer(command)
-        offer.check(_Facts(host), host.beat)
+        facts = _Facts(host)
+        facts.max_bytes = offer.size  # what has come of it takes some of the room it had
+        offer.check(facts, host.beat)
     except Refused as e:
         return Ending(host, job, e.args)
     return Updater(host, job, offer)
@@ -119,7 +121,7 @@ def _abort(host):
 
 def _roll_back(host, command):
     if host.slot["state"] == "trial":
-        host.fail("command", True)
+        host.work.fail("command", True)
         return {"state": "restarting"}
     if host.work:
         raise Refused("busy", "an update is under way: send abort")

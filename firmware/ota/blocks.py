@@ -58,6 +58,11 @@ class Blocks:
         self._offset = None
         return True
 
+    def again(self):
+        """Ask at once: there is somebody who may know the block."""
+        if self._offset is not None:
+            self._request(self._offset, 0)
+
     def pieces(self, have):
         """Yields a block, or None while it waits for one. have(): bytes that are there already.
         Raises Refused when nobody answers for long."""

@@ -39,7 +39,10 @@ class Ending:
             host.log("update: %s: %s" % self._refused)
             job["failed"] = self._refused
             job["offer"] = None
-            jobs.keep(job)
+            try:
+                jobs.keep(job)
+            except OSError:
+                pass  # a full flash, maybe because of the stage
             jobs.unstage()
         elif job["offer"]:
             self._take_keys(host.slot["slot"])

@@ -24,11 +24,13 @@ class Trial:
         self._needs_meter = job["meter"] if job else host.has_meter()
         self._began_ms = ticks_ms()
         self._acknowledged = False
-        self._over = False
+        self._over = False  # it has failed; the restart is due
         jobs.unstage()
 
     def step(self):
         """Look how it is; also while offline. Returns what comes next: as a rule, itself."""
+        if self._over:
+            return self
         host = self._host
         age_ms = ticks_diff(ticks_ms(), self._began_ms)
         meter_ok = not self._needs_meter or host.meter_ok()
@@ -40,10 +42,14 @@ class Trial:
         if online and meter_ok and self._acknowledged and age_ms >= CONFIRM_MS:
             host.confirm()
             return self._job and Ending(host, self._job)
-        if age_ms >= DEADLINE_MS and not self._over:
-            self._over = True
-            host.fail("the meter is silent" if online else "offline")
+        if age_ms >= DEADLINE_MS:
+            self.fail("the meter is silent" if online else "offline")
         return self
+
+    def fail(self, reason, last=False):
+        """This try is over. last: no more tries."""
+        self._over = True
+        self._host.fail(reason, last)
 
     def attach(self, request_id):
         """Whoever offers the same bundle again gets the answers from now on."""

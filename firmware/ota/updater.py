@@ -47,6 +47,8 @@ class Updater:
         """Whoever offers the same bundle again gets the answers from now on."""
         self._job["request_id"] = request_id
         jobs.keep(self._job)
+        if self.blocks:
+            self.blocks.again()
 
     def step(self):
         """Go on; returns what comes next: as a rule, itself."""
@@ -93,8 +95,8 @@ class Updater:
         if self._have > self._offer.size:
             open(jobs.STAGE, "wb").close()
             self._have = 0
-        stage = open(jobs.STAGE, "ab")
         pieces = self._pieces()
+        stage = open(jobs.STAGE, "ab")
         try:
             for piece in pieces:
                 if piece:
@@ -113,8 +115,7 @@ class Updater:
         host, offer = self._host, self._offer
         if offer.url:
             return ondemand.load("ota.http").pieces(
-                offer.url, offer.size, self._count, host.stream.resolver,
-                host.secure() if offer.url.startswith("https") else None)
+                offer.url, offer.size, self._count, host.stream.resolver, host.secure)
         most = _SMALL_BLOCK_BYTES if host.chip == "esp8266" else _BLOCK_BYTES
         self.blocks = ondemand.load("ota.blocks").Blocks(
             offer.bundle, offer.size, most, host.stream, host.session, self._ask)

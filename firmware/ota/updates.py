@@ -5,11 +5,12 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 from .. import VERSION, ondemand, storage
-from ..mqtt.commands import Underway
+from ..mqtt.commands import Refused, Underway
 from ..mqtt.session import LinkDown
 from . import JOB
 
 _BLOCK = const(0xB1)  # first byte; JSON never begins with it
+_COMMAND_BYTES = const(2048)  # no offer is longer: what is, and found no room, was a block
 _SETTLED_MS = const(60000)
 _RECOVERY_MS = const(300000)
 _MODULES = ("ota.actions", "ota.offer", "ota.signature")
@@ -51,6 +52,7 @@ class Updates:
     # As a handler of commands
 
     def prepare(self, action, command):
+        self._take_up()  # before an offer could take its place
         return ondemand.load("ota.actions").prepare(self, action, command)
 
     def state(self):
@@ -69,7 +71,7 @@ class Updates:
         blocks = getattr(self.work, "blocks", None)
         if not retained and blocks and blocks.receive(payload, size):
             return True
-        if not payload or payload[0] != _BLOCK:
+        if size <= _COMMAND_BYTES if payload is None else payload[0] != _BLOCK:
             return False
         self.ignored += 1
         if not self._told_ignored and not self.outbox.full:
@@ -92,11 +94,7 @@ class Updates:
             self.node.restart()  # what crashed may be well by now
         if not self.session.online and self.slot["state"] != "trial":
             return
-        if self._resume:
-            self._resume = False
-            self.work = ondemand.load("ota.actions").resume(self)
-            self.done()
-        if self.work:
+        if self._resume or self.work:
             self._step()
 
     # For what goes on
@@ -133,19 +131,34 @@ class Updates:
         return self.node.metering is not None
 
     def secure(self):
-        """TLS for other servers than the broker."""
+        """TLS for other servers than the broker; Refused if there is none."""
+        if self.chip == "esp8266":
+            raise Refused("http", "ESP8266 cannot check certificates: use http:// (the bundle is "
+                                  "signed)")
         if self.stream.secure:
             return self.stream.secure
         from ..mqtt.secure import Secure, default_roots
-        return Secure((default_roots(), self._settings["tls_ca"]), self._clock)
+        try:
+            return Secure((default_roots(), self._settings["tls_ca"]), self._clock)
+        except (OSError, ValueError) as e:
+            raise Refused("http", str(e))
+
+    def _take_up(self):
+        # What the start has found; here, since it may load much.
+        if self._resume:
+            self._resume = False
+            self.work = ondemand.load("ota.actions").resume(self)
+            self.done()
 
     def _step(self):
         try:
-            self.work = self.work.step()
-        except LinkDown:
-            raise
-        except Exception as e:  # the node goes on, whatever an update does
-            self.log("update: internal error: %r" % e)
+            self._take_up()
+            if self.work:
+                self.work = self.work.step()
+        except Exception as e:
+            if isinstance(e, LinkDown) or self.slot["state"] == "trial":
+                raise  # a version that cannot even do this is not well: its try has failed
+            self.log("update: internal error: %r" % e)  # the node goes on
             give_up = getattr(self.work, "give_up", None)
             self.work = give_up and give_up("internal_error", repr(e))
         if self.work is None:

@@ -18,22 +18,19 @@ class Metric:
         self._payload = payload
         self._deadband = deadband
         self._heartbeat_ms = heartbeat_ms
-        # A value at or beyond these two leaves the deadband; None: report the next one in any case
-        self._low = self._high = None
+        # A value at or beyond one of these two leaves the deadband; where they are equal, any does
+        self._low = self._high = 0
         self._due_ms = 0
         self.stamp = None  # timestamp of the last report
         self._good = self._polls = 0  # the sampler's counts at the last report
 
     def force(self):
         """Report the next value, whatever it is."""
-        self._low = None
+        self._low = self._high
 
     def due(self, value, now_ms):
         """Whether `value` must be reported now."""
-        low = self._low
-        if low is None or value <= low or value >= self._high:
-            return True
-        return ticks_diff(now_ms, self._due_ms) >= 0
+        return not self._low < value < self._high or ticks_diff(now_ms, self._due_ms) >= 0
 
     def report(self, value, now_ms, good, polls, stamp):
         """The payload for `value`; quality is the share of good reads since the last report."""

@@ -27,7 +27,7 @@ REASONS = {
 HELLO_1_1 = b"\x02\0\0\x26\x03\x02" + bytes(32) + b"\0\xc0\x09\0"
 ANSWERS = {  # to a ClientHello, and what the node says of each
     "TLS 1.1": (b"\x16\x03\x02\0\x2a" + HELLO_1_1, "does not speak TLS 1.2"),
-    "alert": (b"\x15\x03\x03\0\x02\x02\x46", "the broker refuses the handshake"),
+    "alert": (b"\x15\x03\x03\0\x02\x02\x46", "the server refuses the handshake"),
     "HTTP": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS"),
     "end": (b"", "does not speak TLS"),
 }
