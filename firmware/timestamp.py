@@ -3,6 +3,7 @@ from time import gmtime
 
 # Seconds between 1970 and the port's own epoch: 2000 on the chips, 1970 on unix.
 _EPOCH_OFFSET_S = 946684800 if gmtime(0)[0] == 2000 else 0
+_MONTHS = b"\x1f\x1d\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"  # days; 1970 to 2099: 2000 is leap
 
 
 def format_timestamp(unix_s):
@@ -20,28 +21,31 @@ def parse_timestamp(text):
 
     Raises ValueError for anything else.
     """
-    if len(text) < 20 or len(text.encode()) != len(text):  # isdigit takes other digits too
+    data = text.encode()  # slices of a str are looked up among all names: four times the work
+    digits = data[:4] + data[5:7] + data[8:10] + data[11:13] + data[14:16] + data[17:19]
+    if len(digits) != 14 or not digits.isdigit() or len(data) != len(text) or len(data) < 20:
         raise ValueError("not a time: " + text[:40])
-    if text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
+    if data[4] != data[7] or data[4] != 45 or data[10] not in b"Tt " \
+            or data[13] != data[16] or data[13] != 58:  # - and :
         raise ValueError("not a time: " + text[:40])
-    if text[13] != ":" or text[16] != ":":
-        raise ValueError("not a time: " + text[:40])
-    year, month, day = _digits(text, 0, 4), _digits(text, 5, 7), _digits(text, 8, 10)
-    hour, minute, second = _digits(text, 11, 13), _digits(text, 14, 16), _digits(text, 17, 19)
-    if not (1970 <= year <= 2099 and 1 <= month <= 12
-            and 1 <= day <= _days(year, month + 1, 1) - _days(year, month, 1)):
+    day = int(digits[:8])
+    year, month, day = day // 10000, day // 100 % 100, day % 100
+    second = int(digits[8:])
+    hour, minute, second = second // 10000, second // 100 % 100, second % 100
+    if not (1970 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= _MONTHS[month - 1]) \
+            or day == 29 and month == 2 and year % 4:
         raise ValueError("no such date: " + text[:40])
     if not (hour <= 23 and minute <= 59 and second <= 60):
         raise ValueError("no such time: " + text[:40])
+    unix_s = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
     at = 19
-    if text[at] == ".":
+    if data[at] == 46:  # a fraction
         at += 1
         start = at
-        while at < len(text) and "0" <= text[at] <= "9":
+        while at < len(data) and 48 <= data[at] <= 57:
             at += 1
         if at == start:
             raise ValueError("not a time: " + text[:40])
-    unix_s = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
     return unix_s - parse_offset(text, at)
 
 

@@ -116,11 +116,12 @@ class Commands:
 
     def conclude(self, response, request_id, result, refused=None):
         """The final answer, at last, to a command that was underway; `refused` instead of the
-        result: (code, message). A repeat of the command is answered with it."""
+        result: (code, message). A repeat of the command is answered with it. Returns it."""
         body = _error(*refused) if refused else _body("success", result)
         payload = self._respond(response, request_id, body)
         if request_id is not None:
             self._keep(_digest(request_id.encode()), payload, True)
+        return payload
 
     # The five rules, in this order (design 4)
 
@@ -177,6 +178,8 @@ class Commands:
             return None
         if not isinstance(stamp, str):
             raise Refused("bad_request", "timestamp must be a text")
+        if stamp == self._clock.timestamp():
+            return 0  # as a rule: reading it is the dearest part of a command
         try:
             sent_s = parse_timestamp(stamp)
         except ValueError as e:
@@ -228,16 +231,17 @@ class Commands:
 
     def _refuse(self, kind, response, payload, request_id, digest, refused):
         code, message = refused.args
-        shown = "" if not payload else ": " + repr(bytes(payload[:60]))
+        # What was to be set may be a password.
+        shown = ": " + repr(bytes(payload[:60])) if payload and kind != "config" else ""
         self._log("command/%s: %s: %s%s" % (kind[:32], code, message, shown))
         answer = self._respond(response, request_id, _error(code, message))
         if digest is not None:
             self._keep(digest, answer, False)
 
     def _keep(self, digest, payload, executed):
-        for i in range(len(self._answers)):
-            if self._answers[i][0] == digest:
-                del self._answers[i]
+        for answer in self._answers:
+            if answer[0] == digest:
+                self._answers.remove(answer)
                 break
         if len(self._answers) == _ANSWERS:
             del self._answers[0]
@@ -255,8 +259,11 @@ class Commands:
     def _payload(self, request_id, body):
         # By hand: dictionaries have no order here, and people read this.
         stamp = self._clock.timestamp()
-        return ('{"request_id": %s, %s%s}' % (
-            json.dumps(request_id), body, ', "timestamp": "%s"' % stamp if stamp else "")).encode()
+        parts = ['{"request_id": ', json.dumps(request_id), ", ", body]  # "%" takes twice as long
+        if stamp:
+            parts += (', "timestamp": "', stamp, '"')
+        parts.append("}")
+        return "".join(parts).encode()
 
     def _respond(self, response, request_id, body):
         payload = self._payload(request_id, body)
@@ -296,11 +303,12 @@ def _request_id(command):
         return None
     if not isinstance(request_id, str) or not 0 < len(request_id) <= _REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id must be a text of 1 to 64 characters")
-    if max(request_id) >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in request_id):
+    size = len(json.dumps(request_id).encode())
+    if size != len(request_id) + 2 and any("\ud800" <= c <= "\udfff" for c in request_id):
         # MicroPython would send it back as it is, which is not UTF-8.
         raise Refused("bad_request", "request_id must not have surrogates")
     # The answer must stay under 1,000 bytes.
-    if len(json.dumps(request_id).encode()) > 4 * _REQUEST_ID_CHARS:
+    if size > 4 * _REQUEST_ID_CHARS:
         raise Refused("bad_request", "request_id takes too many bytes")
     return request_id
 
@@ -310,7 +318,7 @@ def _digest(named):
 
 
 def _body(status, result):
-    return '"status": "%s", "result": %s' % (status, json.dumps(result))
+    return "".join(('"status": "', status, '", "result": ', json.dumps(result)))
 
 
 def _error(code, message):

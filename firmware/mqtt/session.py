@@ -211,12 +211,14 @@ class Session(robust.MQTTClient):
         """Planned end: the retained offline message, at most 2 s for its PUBACK, DISCONNECT.
 
         leave: unsubscribe too, since the node leaves for good; a restart wants its queue.
+        payload: None for a stop that nobody is to notice.
         """
         if self.online:
             try:
-                self.publish(self.topics.online, payload, True, 1, _STOP_MS)
+                if payload:
+                    self.publish(self.topics.online, payload, True, 1, _STOP_MS)
                 if leave:
-                    self._unsubscribe()
+                    self.unsubscribe(self.topics.commands)
                 self.disconnect()
             except (LinkDown, OSError):
                 pass
@@ -245,11 +247,11 @@ class Session(robust.MQTTClient):
             else:
                 self.settled = True
 
-    def _unsubscribe(self):
+    def unsubscribe(self, topic):
+        """Want no more of this topic; waits for the answer."""
         # By hand: umqtt has it only from 1.7 on, and what we use must be in all.
         self._wrap_pid()
         self.pid += 1
-        topic = self.topics.commands
         self._stream.begin(_STOP_MS, UNSUBACK)
         try:
             size = len(topic) + 4

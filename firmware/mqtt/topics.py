@@ -7,11 +7,11 @@ class Topics:
     def __init__(self, base, home_id, node_id):
         self.prefix = ("%s/%s/nodes/%s/" % (base, home_id, node_id)).encode()
         self.commands = self.prefix + b"command/+"
+        self._command = self.prefix + b"command/"
         self.online = self.prefix + b"status/online"
 
     def command(self, topic):
         """The last level of a `command/...` topic as str, None for any other topic."""
-        start = self.prefix + b"command/"
-        if not topic.startswith(start):
+        if not topic.startswith(self._command):
             return None
-        return str(topic[len(start):], "utf-8")
+        return str(topic[len(self._command):], "utf-8")

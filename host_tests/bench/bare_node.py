@@ -109,6 +109,16 @@ class Sntp:
         pass
 
 
+class Updates:
+    """There is none."""
+
+    slot = {"slot": "a", "state": "confirmed", "reason": ""}
+    work = None
+
+    def service(self):
+        pass
+
+
 class BareNode:
     """`board`, `clock`, `sampler`, `outbox`, `session`, `commands` and the `node` made of them."""
 
@@ -139,7 +149,7 @@ class BareNode:
         self.commands = commands = Commands(topics, outbox, clock, board.retained, {}, session,
                                             self._log)
         self.node = node = Node(self._log, rhythm, house, wifi, Sntp(), outbox, backlog, session,
-                                commands, status, 1, "power_on", None)
+                                commands, Updates(), status, 1, "power_on", None)
         commands.handlers["relay"] = RelayActions(relays)
         commands.handlers["led"] = LedActions(None)
         session.on_command = commands.receive

@@ -25,6 +25,10 @@ class Session(session.Session):
         super().publish(topic, payload, retain, qos, timeout_ms or session.CALL_MS)
 
 
+class NoUpdates:
+    work = None
+
+
 class Link(node.Node):
     """A node of which only the serving loop is left: `_serve` is the firmware's."""
 
@@ -46,6 +50,7 @@ class Link(node.Node):
         self._session.pid = options["pid"]
         # work(): obey orders; tell(): nothing; next(): there is no backlog
         self._commands = self._house = self._backlog = self
+        self._updates = NoUpdates
         self._backfill_ms = ticks_ms()
         self._orders = select.poll()
         self._orders.register(sys.stdin, select.POLLIN)
