@@ -120,7 +120,10 @@ class Commands:
         body = _error(*refused) if refused else _body("success", result)
         payload = self._respond(response, request_id, body)
         if request_id is not None:
-            self._keep(_digest(request_id.encode()), payload, True)
+            digest = _digest(request_id.encode())
+            self._keep(digest, payload, True)
+            if refused:  # after a reset it may come again: it is not done
+                self._retained.forget_id(digest)
         return payload
 
     # The five rules, in this order (design 4)

@@ -43,7 +43,7 @@ def resume(host):
     # A stage left after the switch: the new version never came so far as to remove it, or the
     # power failed in between. It may be tried once more, unless it is known to be bad.
     if not command or jobs.staged() is None or armed > 1 \
-            or job["id"] in slot["bad"] and (armed or not command.get("force")):
+            or job["id"] in slot["bad"] and not command.get("force"):
         return Ending(host, job, ("rolled_back", slot["reason"] or "power"))
     try:
         offer = Offer(command)
@@ -146,4 +146,5 @@ def _begin(job):
     try:
         jobs.begin(job)
     except OSError as e:
+        jobs.unstage()
         raise Refused("flash", "the offer cannot be kept: %r" % e)

@@ -162,6 +162,18 @@ def test_a_repeat_of_a_command_underway_is_told_how_far_it_is():
     assert answer["error"]["code"] == "aborted" and answer["duplicate"] is True
 
 
+def test_after_a_reset_a_command_that_failed_underway_may_come_again():
+    # It was answered `success` with the present state: its id was known, and nothing else.
+    bench = Bench()
+    bench.config.fails = Underway({"state": "downloading"})
+    bench.send({"action": "on", "request_id": "r"}, "config")
+    bench.commands.conclude(b"response/command", "r", None, ("stalled", "nobody sends"))
+    bench.answers()
+    bench.reset()
+    bench.config.fails = None
+    assert code(bench.send({"action": "on", "request_id": "r"}, "config")) == "done"
+
+
 def test_blocks_of_an_update_are_no_commands():
     bench = Bench()
     bench.commands.handlers["ota"] = bench.config
