@@ -6,7 +6,7 @@ import pytest
 from link_under_test import LinkUnderTest
 from rig import Rig
 
-from host_tests.support.broker import Broker
+from host_tests.support.broker import Broker, held_port
 from host_tests.support.scripted_broker import ScriptedBroker
 from host_tests.support.sntp_server import SntpServer
 
@@ -53,6 +53,13 @@ def broker(tools):
         yield one
 
 
+@pytest.fixture
+def dead_port():
+    """A port where nobody listens."""
+    with held_port() as held:
+        yield held.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def sntp():
     with SntpServer() as server:
@@ -86,8 +93,9 @@ def _rigs(tools, broker, sntp):
 
 
 @pytest.fixture
-def new_node(tools, broker, sntp):
+def new_node(tools, broker, own_broker, sntp):
     """new_node(broker=, settings=, **board options): a Rig for this test alone, still off."""
+    # It ends before the brokers do: a hub whose broker has gone takes a second to leave.
     yield from _rigs(tools, broker, sntp)
 
 

@@ -124,8 +124,9 @@ def test_a_name_that_does_not_exist_is_told_by_the_whole_node(named, dns):
     dns_server.SERVFAIL, dns_server.REFUSED, dns_server.TRUNCATED])
 def test_the_second_server_is_asked_at_once_when_the_first_cannot_tell(link, scripted, dns, mode):
     with DnsServer(HERE, mode=mode) as first:
+        node = link(broker_host=NAME, dns=[first.address, dns.address])
+        node.wait("connecting")
         start_s = time.monotonic()
-        link(broker_host=NAME, dns=[first.address, dns.address])
         scripted.accept(5).expect(mqtt.CONNECT)
         assert time.monotonic() - start_s < 1.2  # less than the pause before a repetition
         assert (first.queries, dns.queries) == ([NAME], [NAME])

@@ -9,7 +9,6 @@ from conftest import shown
 from downloader import CONTENT, Downloader, complete, refused
 
 from host_tests.support import http_server as web
-from host_tests.support.broker import free_port
 from host_tests.support.certificates import Authority
 from host_tests.support.dns_server import DnsServer
 from host_tests.support.http_server import HttpServer
@@ -206,8 +205,8 @@ def test_the_pauses_grow_to_a_limit(download, server):
     assert 0.91 <= time.monotonic() - start < 5
 
 
-def test_nobody_listens(download):
-    assert refused(download("http://127.0.0.1:%d/" % free_port()), "ECONNREFUSED")
+def test_nobody_listens(download, dead_port):
+    assert refused(download("http://127.0.0.1:%d/" % dead_port), "ECONNREFUSED")
 
 
 def test_a_server_that_does_not_accept(download):

@@ -4,8 +4,6 @@ import time
 import pytest
 from rig import RELAY_PINS, patched_code
 
-from host_tests.support.broker import free_port
-
 LIMIT_W = 1500
 OVERLOAD_W = 2400
 # Quick samples, of a meter that shows a change within 0.15 s.
@@ -118,8 +116,8 @@ def test_a_trip_is_told_and_kept_over_every_reset(new_node, printing):
     assert node.board.relay(0)
 
 
-def test_a_trip_in_time_while_the_broker_is_dead(new_node, printing):
-    node = new_node(settings=dict(OVER_POWER, broker_port=free_port()), code=printing, speed=SPEED)
+def test_a_trip_in_time_while_the_broker_is_dead(new_node, printing, dead_port):
+    node = new_node(settings=dict(OVER_POWER, broker_port=dead_port), code=printing, speed=SPEED)
     node.board.power_on()
     node.board.wait_for_line("link: error: unreachable", 10)
     loaded(node)

@@ -88,7 +88,7 @@ def test_a_stall_holds_the_rest_back_for_its_time_and_loses_nothing(ends):
     start_s = time.monotonic()
     node.sendall(DATA)
     assert received(broker._socket, 50) == DATA[:50]
-    assert time.monotonic() - start_s < 0.3
+    assert time.monotonic() - start_s < 0.5
     broker.send(b"the other direction")
     assert received(node, 19) == b"the other direction"
     assert received(broker._socket, 150) == DATA[50:]

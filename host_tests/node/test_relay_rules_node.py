@@ -8,6 +8,7 @@ from rig import RELAY_PINS, patched_code
 
 SET, RESET = 19, 22
 PULSE_MS = 200
+LATE_MS = 150  # a look at the pins, on a busy machine
 LATCHING = {
     "name": "latching", "chip": "esp32", "flash_mb": 4,
     "relays": [{"set_pin": SET, "reset_pin": RESET, "pulse_ms": PULSE_MS}],
@@ -86,8 +87,8 @@ def test_interlocked_relays_are_never_closed_together(node):
         order(node, "on", 0, ["on", "off"])
         order(node, "off", 0, ["off", "off"])
     assert watch.sequence == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0), (1, 0), (0, 0)]
-    for span_s in watch.spans_s((0, 0))[1:]:  # 0.3 s, and a tick
-        assert 0.29 < span_s < 0.5
+    for span_s in watch.spans_s((0, 0))[1:]:  # 0.3 s and a tick, as seen from a busy machine
+        assert 0.25 < span_s < 0.6
     assert not any(m.json["relays"] == ["on", "on"] for m in node.hub.seen("status/relay"))
 
 
@@ -100,7 +101,7 @@ def test_a_relay_opens_by_itself_after_its_time(node):
         told = node.hub.wait("status/relay", lambda m: m.json["source"] == "timer", after)
     assert told.json["relays"] == ["off", "off"]
     (span_s,) = watch.spans_s((0, 1))
-    assert 1.95 < span_s < 2.3
+    assert 1.9 < span_s < 2.5
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def pulsed_well(node, watch, pulses):
     assert watch.sequence[-1] == (0, 0)
     spans_s = watch.spans_s((1, 0)) + watch.spans_s((0, 1))
     assert len(spans_s) == pulses
-    assert all(PULSE_MS - 10 < span_s * 1000 < PULSE_MS + 60 for span_s in spans_s), spans_s
+    assert all(PULSE_MS - 30 < span_s * 1000 < PULSE_MS + LATE_MS for span_s in spans_s), spans_s
 
 
 def test_a_latching_relay_is_pulsed_and_stays(latching):
@@ -163,7 +164,7 @@ def test_no_coil_is_held_by_a_crash_in_its_pulse(latching):
         time.sleep(0.4)
     assert "a test wants it" in node.health()["crash"]
     cut, after_restart = watch.spans_s((1, 0)) + watch.spans_s((0, 1))
-    assert cut * 1000 < PULSE_MS and after_restart * 1000 < PULSE_MS + 60
+    assert cut * 1000 < PULSE_MS and after_restart * 1000 < PULSE_MS + LATE_MS
     assert node.board.coil_clashes == 0 and watch.sequence[-1] == (0, 0)
     assert node.board.relay(0)  # as was asked for: the start has pulsed it again
 
@@ -180,6 +181,6 @@ def test_no_coil_is_held_by_the_reset_button(latching):
         node.online(after)
         time.sleep(0.4)
     cut, after_restart = watch.spans_s((1, 0)) + watch.spans_s((0, 1))
-    assert cut * 1000 < PULSE_MS and after_restart * 1000 < PULSE_MS + 60
+    assert cut * 1000 < PULSE_MS and after_restart * 1000 < PULSE_MS + LATE_MS
     assert node.board.coil_clashes == 0
     assert node.board.relay(0)

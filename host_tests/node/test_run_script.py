@@ -16,7 +16,7 @@ def run(*options):
 
 def test_a_run_shows_the_node_from_its_start_to_its_end():
     # It once failed at its first import, and no test started it.
-    code, text = run("--for", "4", "--board", "sdm630")
+    code, text = run("--for", "8", "--board", "sdm630")
     assert code == 0, text
     for shown in ("mosquitto_pub", "link: connected", "telemetry/power ", "telemetry/power_a ",
                   "telemetry/power_c ", '"reason": "shutdown"'):

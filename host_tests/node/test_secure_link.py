@@ -289,10 +289,10 @@ def test_a_stalled_handshake_ends_in_time_and_the_house_goes_on(link, secured, a
         node = link(port=proxy.port, tls_ca=secured.ca_pem, constants={"CONNECT_MS": 1500})
         before = node.wait("connecting")["ticks"]
         error = node.wait("error")
-        assert 1.4 < time.monotonic() - start < 3
+        assert 1.4 < time.monotonic() - start < 4
         assert error["reason"] == "timeout" and "TLS handshake" in error["detail"]
         assert error["ticks"] - before > 75  # of 150
-        assert error["longest_gap_ms"] < 200
+        assert error["longest_gap_ms"] < 500  # of 1500
 
 
 def test_plain_mqtt_on_the_tls_port_and_tls_on_the_plain_one_fail(new_node, secured):
@@ -320,9 +320,10 @@ def test_through_a_websocket_everything_works(new_node, secured, name):
     works(node)
 
 
-def test_the_websocket_stands_in_when_the_direct_port_fails_twice(new_node, secured):
+def test_the_websocket_stands_in_when_the_direct_port_fails_twice(
+        new_node, secured, dead_port):
     node = new_node(secured.broker, settings(
-        secured, "good", broker_port=free_port(), websocket="fallback",
+        secured, "good", broker_port=dead_port, websocket="fallback",
         websocket_port=secured.ports["wss"])).start()
     errors = [line for line in node.board.log if "link: error" in line]
     assert len(errors) == 2 and all("unreachable" in line for line in errors)

@@ -1,6 +1,7 @@
 # A real Mosquitto for tests and scripts: own loopback port, own folder, killed and frozen at will.
 # Its log is kept; it counts as started when it accepts a connection.
 import base64
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,6 +23,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def held_port(port=0):
+    """A socket that keeps a TCP port of 127.0.0.1: who connects there is refused, and nobody
+    who asks for a free port gets this one."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # over what is left of connections
+    held.bind(("127.0.0.1", port))
+    return held
+
+
 def password_line(user, password):
     """One line of a Mosquitto 2 password file: PBKDF2 with SHA-512 ("$7$")."""
     salt = os.urandom(12)
@@ -34,7 +44,7 @@ class Broker:
     """One Mosquitto listening on 127.0.0.1.
 
     mosquitto     command, str or list
-    port          kept over restarts; None takes a free one
+    port          kept over restarts; None takes a free one, and holds it while it is not started
     config_lines  further lines of mosquitto.conf
     users         {name: password}: only these may connect; None lets everybody in
     persistence   True keeps sessions and retained messages over kill9() and stop()
@@ -44,7 +54,8 @@ class Broker:
         self._command = [mosquitto] if isinstance(mosquitto, (str, Path)) else list(mosquitto)
         self.host = "127.0.0.1"
         self._wished_port = port
-        self.port = port or free_port()
+        self._held = None if port else held_port()
+        self.port = port or self._held.getsockname()[1]
         self._config_lines = tuple(config_lines)
         self._users = users
         self._persistence = persistence
@@ -56,6 +67,7 @@ class Broker:
     def start(self, timeout_s=10.0):
         """Start and wait until it accepts connections; RuntimeError with its log if it ends."""
         for _ in range(5):
+            self._let_go()
             self._write_config()
             self._process = subprocess.Popen(
                 self._command + ["-c", str(self._folder / "mosquitto.conf")],
@@ -90,13 +102,16 @@ class Broker:
         self.kill9()
 
     def kill9(self):
-        """End it as a crash would; its port stays free until start()."""
+        """End it as a crash would; its port refuses until start()."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._reader.join()
             self._process.stdout.close()
             self._process = None
+            if not self._wished_port:
+                with contextlib.suppress(OSError):  # it never was ours: start() takes another
+                    self._held = held_port(self.port)
 
     def restart(self):
         """kill9() and start() on the same port."""
@@ -113,6 +128,7 @@ class Broker:
     def close(self):
         """Kill it and remove its folder."""
         self.kill9()
+        self._let_go()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self):
@@ -124,6 +140,11 @@ class Broker:
     @property
     def running(self):
         return self._process is not None and self._process.poll() is None
+
+    def _let_go(self):
+        if self._held:
+            self._held.close()
+            self._held = None
 
     def _write_config(self):
         lines = [
