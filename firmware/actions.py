@@ -1,10 +1,11 @@
 # What `command/relay` and `command/led` do, and who does `command/config`.
 from time import ticks_ms
 
-from . import ondemand
+from . import ondemand, storage
+from .config import TRIAL
 from .control.led import BLINK_MAX_MS, BLINK_MIN_MS, BLINK_PERIOD_MS
 from .control.relays import PULSE_MAX_MS, PULSE_MIN_MS
-from .mqtt.commands import Refused, integer
+from .mqtt.commands import Refused, Underway, integer
 
 # Relays answer refusals by their code; this is the sentence to it.
 _REFUSALS = {
@@ -28,7 +29,7 @@ class RelayActions:
     def prepare(self, action, command):
         relays = self._relays
         if not relays.relays:
-            raise Refused("unsupported", "this board has no relay")
+            raise Refused("unsupported", "no relay here, or the node is in recovery")
         index = integer(command, "relay", 0, len(relays.relays) - 1, 0)
         if action == "on" or action == "off":
             return lambda: self._done(
@@ -72,7 +73,7 @@ class LedActions:
     def prepare(self, action, command):
         led = self._led
         if led is None:
-            raise Refused("unsupported", "this board has no LED")
+            raise Refused("unsupported", "no LED here, or the node is in recovery")
         if action not in ("on", "off", "blink", "identify", "auto"):
             raise Refused("unknown_action", "action must be on, off, blink, identify or auto")
         period_ms = BLINK_PERIOD_MS
@@ -89,7 +90,8 @@ class LedActions:
 
 
 class ConfigActions:
-    """`get refresh log restart`: rare, so the code (config/actions.py) comes when it is needed.
+    """`get set refresh log restart` and more: rare, so the code (config/actions.py, change.py)
+    comes when it is needed.
 
     settings: the dict of the running configuration; log: `Log`; node: `Node`.
     """
@@ -102,11 +104,14 @@ class ConfigActions:
         self._node = node
 
     def prepare(self, action, command):
-        module = ondemand.load("config.actions")
-        return module.prepare(action, command, self._settings, self._log, self._node)
+        name = "config.change" if action in ("set", "reset") else "config.actions"
+        return ondemand.load(name).prepare(action, command, self._settings, self._log, self._node)
 
     def state(self):
+        if storage.size(TRIAL) is not None:
+            raise Underway({"state": "trial"})
         return None
 
     def done(self):
-        ondemand.drop("config.actions", "config.store", "config.schema", "config.limits")
+        ondemand.drop("config.actions", "config.change", "config.pending", "config.store",
+                      "config.schema", "config.limits")

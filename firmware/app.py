@@ -8,9 +8,12 @@ def build():
     In two steps, since the start is when a node needs the most memory: what reads the
     configuration is gone again before the rest is loaded.
     """
-    settings, problems = ondemand.load("config.store").load()
-    ondemand.drop("config.store", "config.schema", "config.limits")
-    node, board = ondemand.load("assembly").build(settings, problems)
+    store = ondemand.load("config.store")
+    settings, problems = store.load()
+    pending = store.pending(settings, problems)
+    store = None
+    ondemand.drop("config.store", "config.schema", "config.limits", "config.pending")
+    node, board = ondemand.load("assembly").build(settings, problems, pending)
     ondemand.drop("assembly", "parts", "device", "telemetry.metrics")
     return node, board
 

@@ -1,4 +1,4 @@
-# What `command/config` does: `get log calibrate energy_set refresh restart`.
+# What `command/config` does: `get log calibrate energy_set refresh restart`; the rest: change.py.
 from collections import OrderedDict
 
 from .. import ondemand
@@ -6,8 +6,8 @@ from ..log import json_bytes
 from ..mqtt.commands import RESULT_BYTES, Refused, integer
 
 _PAGE_BYTES = RESULT_BYTES - 40  # room beside `values` or `lines` and `next`
-# Two secrets, and one that is too long to be shown; whether they are set can be seen.
-_HIDDEN = ("broker_password", "wifi_password", "tls_ca")
+# Secrets, and one that is too long to be shown; whether they are set can be seen.
+_HIDDEN = ("broker_password", "wifi_password", "wifi_password_2", "wifi_password_3", "tls_ca")
 _CALIBRATED = {"voltage": "voltage_v", "current": "current_a", "power": "active_power_w"}
 
 
@@ -31,10 +31,8 @@ def prepare(action, command, settings, log, node):
         if action == "calibrate":
             return _calibrate(command, settings, metering, node)
         return _energy_set(command, metering)
-    if action in ("set", "reset"):
-        raise Refused("unsupported", "%s is not in this firmware yet" % action)
-    raise Refused("unknown_action",
-                  "action must be get, log, calibrate, energy_set, refresh or restart")
+    raise Refused("unknown_action", "action must be get, set, reset, log, calibrate, energy_set, "
+                                    "refresh or restart")
 
 
 def _names(command, settings):
@@ -107,7 +105,10 @@ def _calibrate(command, settings, metering, node):
             raise Refused("bad_request", "the factor would be %s, not 0.5 to 2: shown is %s" % (
                 factor, round(shown, 3)))
         calibration[metric + suffix] = factor
-        ondemand.load("config.store").change({"calibration": calibration})
+        store = ondemand.load("config.store")
+        if store.on_trial():  # what goes by it may be gone in a minute
+            raise Refused("busy", "settings are on trial")
+        store.change({"calibration": calibration})
         settings["calibration"] = calibration
         node.restart()  # the driver takes its factors when it is made; relays do not move
         return {"factor": factor, "restarts": True}

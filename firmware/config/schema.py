@@ -3,8 +3,9 @@ from ..log import plain
 from ..timestamp import parse_offset
 from . import limits
 
-# (name, type, default, lowest, highest, secret). For texts the bounds are lengths in bytes, for
-# lists the number of items. A type is a function below that returns what is wrong, or None.
+# (name, type, default, lowest, highest). For texts the bounds are lengths in bytes, for lists the
+# number of items. A type is a function below that returns what is wrong, or None. Those that are
+# secret are listed in actions.py, for which this is too large.
 
 
 def _text(value, low, high):
@@ -85,6 +86,28 @@ def _offset(value, low, high):
     return "must be the offset of local time, as +01:00, 14 hours at the most"
 
 
+def _wrong_octets(parts):
+    return len(parts) != 4 or any(
+        not part.isdigit() or len(part) > 3 or int(part) > 255 for part in parts)
+
+
+def _ipv4(value, low, high):
+    if not isinstance(value, str) or value and _wrong_octets(value.split(".")):
+        return "must be an IPv4 address, as 192.168.1.1, or empty"
+
+
+def _ipv4_and_bits(value, low, high):
+    parts = value.split("/") if isinstance(value, str) else ()
+    if value != "" and (len(parts) != 2 or _wrong_octets(parts[0].split("."))
+                        or not parts[1].isdigit() or not low <= int(parts[1]) <= high):
+        return "must be an IPv4 address with the bits of its network, as 192.168.1.20/24, or empty"
+
+
+def _hostname(value, low, high):
+    if value != "" and (_ident(value, low, high) or "_" in value or "-" in (value[0], value[-1])):
+        return "may only have letters, digits and - between them, %d at the most" % high
+
+
 def _websocket(value, low, high):
     if value not in ("fallback", "always", "never"):
         return "must be fallback, always or never"
@@ -110,7 +133,9 @@ _modes = _list_of("momentary, follow or edge, empty for the board's own, one for
                   lambda item: item not in ("momentary", "follow", "edge", ""))
 _extra_metrics = _list_of(", ".join(_EXTRA), lambda item: item not in _EXTRA)
 
-_KEYS = (
+# What the node is reached by, and what could cut it off: a change is tried first (trial.py), and
+# `reset` leaves it alone.
+_REACH = (
     # who it is
     ("base_topic", _topic, "homesync", 1, 32),
     ("home_id", _ident, "home", 1, 32),
@@ -132,7 +157,17 @@ _KEYS = (
     # the network
     ("wifi_ssid", _text, "", 0, 32),
     ("wifi_password", _text, "", 0, 64),
+    ("wifi_ssid_2", _text, "", 0, 32),  # tried in turn
+    ("wifi_password_2", _text, "", 0, 64),
+    ("wifi_ssid_3", _text, "", 0, 32),
+    ("wifi_password_3", _text, "", 0, 64),
+    ("hostname", _hostname, "", 1, 32),  # empty: node_id
+    ("address", _ipv4_and_bits, "", 1, 30),  # the same in all networks; empty: by DHCP
+    ("gateway", _ipv4, "", 0, 0),  # used with `address`
+    ("dns", _ipv4, "", 0, 0),  # empty: the one of DHCP, or the gateway
     ("ntp_servers", _servers, ["pool.ntp.org"], 0, 4),
+)
+_KEYS = _REACH + (
     # relays
     ("relay_boot_states", _boot_states, [], 0, 8),
     ("auto_off_s", _seconds, [], 0, 8),  # 0: never
@@ -160,6 +195,7 @@ _KEYS = (
 )
 
 NAMES = [key[0] for key in _KEYS]
+REACH = NAMES[:len(_REACH)]
 
 
 def defaults():

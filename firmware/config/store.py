@@ -1,9 +1,14 @@
 # The configuration file, and the last good one to fall back to.
-from .. import storage
-from . import schema
+import json
+
+from micropython import const
+
+from .. import ondemand, storage
+from . import TRIAL, schema
 
 PATH = "config.json"
 GOOD_PATH = "config.good.json"
+_MOST_BYTES = const(8192)  # what storage reads
 
 
 def load():
@@ -30,19 +35,45 @@ def load():
     return settings, problems
 
 
+def pending(settings, problems):
+    """What is left of a trial, as in pending.py, None as a rule; settings on trial are put into
+    `settings`, where `load` has left those they would replace."""
+    if not on_trial():
+        return None
+    return ondemand.load("config.pending").start(settings, problems)
+
+
+def on_trial():
+    """Whether settings are on trial, or the outcome is still to be told."""
+    return storage.size(TRIAL) is not None
+
+
+def standing():
+    """The values in force, without defaults: a new dict."""
+    values = _read(PATH, [])
+    return (_read(GOOD_PATH, []) or {}) if values is None else values
+
+
+def checked(values):
+    """These values for a file. ValueError names what is wrong with them."""
+    wrong = schema.check(values)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    data = json.dumps(values).encode()
+    if len(data) > _MOST_BYTES:
+        raise ValueError("all settings together would take %d bytes, %d at the most" % (
+            len(data), _MOST_BYTES))
+    return data
+
+
 def change(values):
     """Put these settings into `config.json`, beside those that are there; for the next start.
 
     All or nothing. ValueError names what is wrong with them, OSError comes from the flash.
     """
-    kept = _read(PATH, [])
-    if kept is None:
-        kept = _read(GOOD_PATH, []) or {}
+    kept = standing()
     kept.update(values)
-    wrong = schema.check(kept)
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    storage.replace_json(PATH, kept)
+    storage.replace(PATH, checked(kept))
 
 
 def _read(path, problems):

@@ -120,7 +120,7 @@ def test_get_gives_every_setting_once_with_secrets_hidden():
 
 def test_get_hides_every_secret_but_shows_whether_it_is_set():
     hidden = [name for name in schema.NAMES if "password" in name] + ["tls_ca"]
-    assert len(hidden) == 3
+    assert len(hidden) == 5
     for name in hidden:
         for value, shown in (("hunter2", "***"), ("", "")):
             bench = Bench(**{name: value})
@@ -238,12 +238,6 @@ def test_refresh_and_restart_ask_the_node():
     assert bench.node.asked == ["refresh", "restart"]
 
 
-def test_what_comes_later_is_unsupported():
-    bench = Bench()
-    for action in ("set", "reset"):
-        assert bench.error(action) == "unsupported", action
-
-
 # calibrate, energy_set
 
 
@@ -292,6 +286,15 @@ def test_a_factor_is_computed_stored_and_taken_by_a_restart():
     assert bench.node.asked == ["restart"]
     assert bench.settings["calibration"] == stored() == {"voltage": 1.01, "power": 1.02}
     assert storage.read_json("config.json")["home_id"] == "h"
+
+
+@in_scratch
+def test_a_factor_waits_until_a_trial_of_settings_is_over():
+    # The factor would be computed with what may be gone in a minute, and stay.
+    write("config.trial.json", b"{}")
+    bench = with_meter(calibration={"power": 1.9})
+    assert bench.error("calibrate", metric="power", true=459) == "busy"
+    assert storage.read("config.json") is None and bench.node.asked == []
 
 
 @in_scratch
