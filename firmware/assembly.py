@@ -17,10 +17,11 @@ from .parts import Parts, load_profile
 CRASH_PATH = "crash.txt"  # written by main.py
 
 
-def build(settings, problems):
+def build(settings, problems, pending=None):
     """(node, board), ready to run.
 
-    settings: a complete dict; problems: what was wrong with the configuration, list of texts.
+    settings: a complete dict; problems: what was wrong with the configuration, list of texts;
+    pending: what is left of a trial of settings (config/pending.py).
     """
     slot = _slot()
     gc.collect()
@@ -37,9 +38,11 @@ def build(settings, problems):
     board = chip.Board(parts.profile["name"], parts.profile["chip"])
     log("boot: %s, reset cause %s" % (board.name, board.reset_cause))
     device = Device(log)
-    if not settings["node_id"]:
-        settings["node_id"] = "node-" + board.unique_id[-6:]
-    return _node(board, parts, clock, log, settings, device, slot), board
+    own_id = "node-" + board.unique_id[-6:]
+    settings["node_id"] = settings["node_id"] or own_id
+    if pending:
+        pending["new"][2] = pending["new"][2] or own_id
+    return _node(board, parts, clock, log, settings, device, slot, pending), board
 
 
 def _slot():
@@ -50,7 +53,7 @@ def _slot():
         del sys.modules["slots"]
 
 
-def _node(board, parts, clock, log, settings, device, slot):
+def _node(board, parts, clock, log, settings, device, slot, pending):
     # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
     from .mqtt.stream import Stream
     from .resolver import Resolver
@@ -78,7 +81,7 @@ def _node(board, parts, clock, log, settings, device, slot):
     from .setup.wifi import Wifi
     from .telemetry.status import Status
     gc.collect()
-    wifi = Wifi(settings["wifi_ssid"], settings["wifi_password"], settings["node_id"], log)
+    wifi = Wifi(settings, board.chip, log)
     status = Status(outbox, clock, relays, wifi, board)
 
     from .house import House
@@ -100,20 +103,25 @@ def _node(board, parts, clock, log, settings, device, slot):
                       outbox)
     node = updates.node = Node(log, rhythm, house, wifi, sntp, outbox, backlog, session, commands,
                                updates, status, device.boots, board.reset_cause, _take_crash())
-    if slot["state"] != "recovery":
-        commands.handlers["relay"] = RelayActions(relays)
-        commands.handlers["led"] = LedActions(led)
+    commands.handlers["relay"] = RelayActions(relays)
+    commands.handlers["led"] = LedActions(led)
     commands.handlers["ota"] = updates
     commands.handlers["config"] = ConfigActions(settings, log, node)
     session.on_command = commands.receive
     session.on_event = node.session_event
     status.node = node
+    for one in inputs:
+        if hasattr(one, "on_erase"):
+            one.on_erase = node.erase
     if stream.on_date:
         node.on_stop = sntp.save
     relays.on_change = house.relay_changed
     relays.save = node.keep_last
     if protection:
         protection.on_change = house.alarm_changed
+    if pending:
+        node.trial = ondemand.load("config.trial").Trial(
+            pending, device, node, session, stream, commands, outbox, log)
     return node
 
 

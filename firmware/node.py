@@ -40,19 +40,20 @@ class Node:
         self._reset_cause = reset_cause
         self._crash = crash
         self.on_stop = None  # hook, called before a planned stop
-        self._last_error = None
+        self.trial = None  # of settings, while there is one: config/trial.py
+        self.last_error = None  # of the link
         self._link_errors = 0  # attempts that failed, and sessions that were lost
         self._last_states = None  # of the relays, waiting to be written
         self._chores_ms = self._backfill_ms = ticks_ms()
         self._joined = False
         self._joined_ms = ticks_ms()  # last time there was Wi-Fi, or the start
         self._no_wifi_told = False
-        # None → "restart", "update" or "shutdown": why `run` is to end
+        # None → "restart", "update", "erase" or "shutdown": why `run` is to end
         self._stopping = None
         self._stopping_ms = ticks_ms()
 
     def run(self):
-        """Work until somebody asks to stop; returns why: "restart", "update" or "shutdown"."""
+        """Work until somebody asks to stop; returns why: restart, update, erase or shutdown."""
         try:
             while self._stopping is None or not self._may_stop():
                 self.step()
@@ -65,10 +66,14 @@ class Node:
             self.on_stop()
         if self.metering:
             self.metering.energy.flush()
-        if self._stopping != "shutdown" and self._session.online:
+        leave = self._stopping == "shutdown"
+        if self._stopping == "erase":
+            ondemand.load("setup.erase").erase(self._log)
+            leave = True  # for good: it will be another node
+        if not leave and self._session.online:
             ondemand.load("device").stopped_online(self._log)
-        self._session.stop(self._status.offline_payload(self._stopping),
-                           leave=self._stopping == "shutdown")
+        self._session.stop(self._status.offline_payload("shutdown" if leave else self._stopping),
+                           leave=leave)
         return self._stopping
 
     def rest(self):
@@ -96,8 +101,13 @@ class Node:
 
     def restart(self, reason="restart"):
         """Start again, once the answers are out. reason: that, or "update"."""
-        self._stopping = reason
-        self._stopping_ms = ticks_ms()
+        if self._stopping != "erase":
+            self._stopping = reason
+            self._stopping_ms = ticks_ms()
+
+    def erase(self):
+        """Forget the configuration, and start again with the defaults."""
+        self.restart("erase")
 
     @property
     def metering(self):
@@ -114,6 +124,11 @@ class Node:
         """What runs: `slots.current()`."""
         return self._updates.slot
 
+    @property
+    def updating(self):
+        """Whether an update is under way, or on trial."""
+        return self._updates.work is not None or self.slot["state"] == "trial"
+
     def keep_last(self, states):
         """The relays' states have held for a while: write them when there is time."""
         self._last_states = states
@@ -128,7 +143,7 @@ class Node:
         text = "link: " + event
         if reason:
             text += ": " + reason
-            self._last_error = "%s: %s" % (reason, detail)
+            self.last_error = "%s: %s" % (reason, detail)
             self._link_errors += 1
         self._log("%s (%s)" % (text, detail) if detail else text)
         if event == "disconnected":
@@ -148,7 +163,7 @@ class Node:
             ("tick_max_ms", self._rhythm.take_max_gap_ms()),
             ("reconnects", max(self._session.connects - 1, 0)),
             ("link_errors", self._link_errors),
-            ("last_error", self._last_error and shortened(plain(self._last_error), 100)),
+            ("last_error", self.last_error and shortened(plain(self.last_error), 100)),
             ("boots", self._boots),
             ("reset_cause", self._reset_cause),
             ("crash", self._crash and shortened(plain(self._crash[-160:]), 240)),
@@ -201,6 +216,8 @@ class Node:
             except OSError as e:
                 self._log("relays: cannot keep %s: %s" % (LAST_PATH, e))
         self._updates.service()
+        if self.trial:
+            self.trial = self.trial.step()
         self._watch_wifi(now_ms)
         if self._joined:
             self._sntp.service()
@@ -208,8 +225,11 @@ class Node:
             self._status.service(now_ms)
 
     def _watch_wifi(self, now_ms):
-        self._joined = self._wifi.service(now_ms)
-        if self._joined:
+        joined = self._wifi.service(now_ms)
+        if joined and not self._joined and not self._no_wifi_told and self._wifi.trouble():
+            self.last_error = "no_wifi: " + self._wifi.trouble()  # of other networks
+        self._joined = joined
+        if joined:
             self._joined_ms = now_ms
             self._no_wifi_told = False
         elif self._session.online:

@@ -1,7 +1,9 @@
-# Buttons and wall switches of a node that never sees a network.
+# Buttons and wall switches of a node that never sees a network, but to be told good-bye.
+import json
 import time
 
 import pytest
+from rig import patched_code
 
 # The board shelly-plus-1pm: a button to ground, a wall switch to the supply, an LED that is lit
 # by a low level.
@@ -13,8 +15,8 @@ def switched_on(node):
     """Power it on, and wait until its inputs have been read."""
     node.board.fault(wifi="down")
     node.board.power_on()
-    node.board.wait_for_line("boot:", 10)
-    time.sleep(0.8)
+    node.board.wait_for_line("meter answers", 10)  # the tick runs, and reads inputs
+    time.sleep(0.4)
     return node
 
 
@@ -103,3 +105,84 @@ def test_the_led_shows_the_longer_presses_too(node):
     assert changes(node, LED, 3) == 0
     time.sleep(2)  # 20.3 s: erase, as fast as it can
     assert changes(node, LED, 1) >= 18
+
+
+# --- erasing the configuration ------------------------------------------------------------------
+
+# All times of a press in a tenth of what they are, so that 21 s are 2.1.
+_LIMITS = ((1000, "toggle"), (3000, ""), (8000, "clear_trip"), (10000, ""), (15000, "portal"),
+           (20000, ""), (60000, "erase"))
+FASTER = {"firmware/control/button.py": [
+    ('(%d, "%s"),' % limit, '(%d, "%s"),' % (limit[0] // 10, limit[1])) for limit in _LIMITS]}
+
+
+@pytest.fixture
+def quick_node(new_node, tmp_path):
+    """quick_node(**settings): a node whose button counts ten times as fast, not started yet."""
+    def make(**settings):
+        return new_node(settings=dict(settings, board="shelly-plus-1pm"),
+                        code=patched_code(tmp_path, FASTER))
+    return make
+
+
+def files(node):
+    return {path.name: path.read_bytes() for path in node.flash.iterdir() if path.is_file()}
+
+
+def test_a_button_held_for_20_seconds_erases_the_configuration(quick_node):
+    node = quick_node(calibration={"power": 1.1}, base_topic="lab", node_id="erased",
+                      relay_boot_states=["on"])
+    node.prefix = "lab/home/nodes/erased/"
+    for name in ("keys.bin", "portal.json"):
+        (node.flash / name).write_bytes(b"as it was")
+    node.start()
+    assert "config.good.json" in files(node)
+    moved = node.board.pins()[26][1]
+    press(node, 2.1)
+    node.hub.wait("status/online", lambda m: m.json.get("reason") == "shutdown")
+    node.board.wait_for_line("no wifi_ssid is set", 20)
+    left = files(node)
+    assert json.loads(left["config.json"]) == {
+        "board": "shelly-plus-1pm", "calibration": {"power": 1.1}}
+    assert json.loads(left["config.good.json"]) == json.loads(left["config.json"])
+    assert left["keys.bin"] == left["portal.json"] == b"as it was"
+    assert json.loads(left["device.json"])["boots"] == node.board.boots == 2
+    assert node.board.causes == ["power_on", "soft"]
+    assert b"simulated" not in b"".join(left[name] for name in left if "json" in name)
+    assert node.board.pins()[26][1] == moved  # the relay did not move
+    assert any("config: erased" in line for line in node.board.log)
+
+
+@pytest.mark.full
+def test_a_button_held_for_less_or_for_ever_erases_nothing(quick_node):
+    node = quick_node()
+    switched_on(node)
+    before = files(node)["config.json"]
+    for seconds in (0.9, 1.2, 1.6, 6.5):
+        press(node, seconds)
+        time.sleep(0.5)
+    assert node.board.boots == 1
+    assert files(node)["config.json"] == before
+
+
+@pytest.mark.full
+def test_power_that_comes_and_goes_erases_nothing(quick_node):
+    node = quick_node()
+    for _ in range(8):
+        node.board.power_on()
+        node.board.wait_for_line("boot:", 10, len(node.board.log))
+        node.board.power_cut()
+    assert json.loads(files(node)["config.json"]) == {
+        key: value for key, value in node.settings.items() if value is not None}
+
+
+@pytest.mark.full
+def test_nothing_is_erased_before_the_button_is_let_go(quick_node):
+    node = quick_node()
+    node.start()
+    move(node, BUTTON, 0, 3)
+    assert node.board.boots == 1 and node.hub.ask("relay", "toggle")["status"] == "success"
+    move(node, BUTTON, None)
+    node.board.wait_for_line("config: erased", 5)
+    node.board.wait_for_line("no wifi_ssid is set", 20)
+    assert json.loads(files(node)["config.json"]) == {"board": "shelly-plus-1pm"}

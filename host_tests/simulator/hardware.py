@@ -27,7 +27,10 @@ class Hardware:
 
     def reset(self, cause):
         """Lose what this kind of reset loses. A soft one loses nothing here."""
+        struct.pack_into("<I", self._map, layout.REPL_ATTACHED, 0)
+        struct.pack_into("<I", self._map, layout.REPL_WAITS, 0)
         if cause != "soft":
+            struct.pack_into("<I", self._map, layout.REPL_RAW, 0)
             ticks = layout.TICKS_PERIOD - layout.TICKS_BEFORE_WRAP_MS
             offset = (ticks - time.monotonic_ns() // 1000000) % layout.TICKS_PERIOD
             if offset >= layout.TICKS_PERIOD // 2:
@@ -80,6 +83,14 @@ class Hardware:
     @property
     def controls_taken(self):
         return self._number(layout.CONTROLS_TAKEN)
+
+    @property
+    def repl_attached(self):
+        return bool(self._number(layout.REPL_ATTACHED))
+
+    @property
+    def repl_waits(self):
+        return bool(self._number(layout.REPL_WAITS))
 
     @property
     def heap_used(self):

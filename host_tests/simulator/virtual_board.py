@@ -25,9 +25,13 @@ _EXIT_CAUSES = {
 }
 _ROM_BOOT_S = 0.1  # a chip reset takes at least this long, so a reset loop stays readable
 _CONTROL_TIMEOUT_S = 1.0
-_CONTROLS = ("meter", "wifi", "load", "rssi", "temperature", "pin", "hang")
+_CONTROLS = ("meter", "wifi", "networks", "load", "rssi", "temperature", "pin", "hang")
 _ONCE = ("reset", "wrap")  # meter faults that are over at once: not repeated after a restart
-_WIFI = ("up", "down", "not_found", "wrong_password")
+_SAYS = (
+    {"platform": "esp32", "version": [1, 25, 0], "machine": "Generic ESP32 module with ESP32"},
+    {"platform": "esp8266", "version": [1, 25, 0], "machine": "ESP module with ESP8266"},
+)
+_WIFI = ("up", "down", "not_found", "wrong_password", "refused", "no_address")
 
 
 class VirtualBoard:
@@ -49,6 +53,11 @@ class VirtualBoard:
     networks     {ssid: password} in range; empty means any name and password will do
     modules      folder of the shadow modules (sources by default, or a compiled copy)
     on_line      called with each line of output, from another thread
+    serial       `SerialPort` plugged into UART 0: then the board has a REPL, and never ends
+    says         what `import sys` tells the REPL's code, in place of the unix port's:
+                 {"platform", "version", "machine"}
+    free_blocks  how many blocks of the flash are free, None: as many as the host's disk has
+    frozen       folder with modules that this MicroPython has frozen in besides its own
 
     `_state` is a thread's life: "off" -> "running" (restarting included) -> "off" by power_cut(),
     or -> "ended" when main.py ended by itself (`exit_code` tells how).
@@ -72,6 +81,10 @@ class VirtualBoard:
         modules=None,
         env=None,
         on_line=print,
+        serial=None,
+        says=None,
+        frozen=None,
+        free_blocks=None,
     ):
         single = isinstance(micropython, (str, Path))
         self._command = [micropython] if single else list(micropython)
@@ -83,11 +96,14 @@ class VirtualBoard:
         self._heap = heap
         self._env = dict(env or {})
         self._on_line = on_line
+        self._serial = serial
+        self._frozen = [] if frozen is None else [Path(frozen).resolve()]
         self._profile = board if isinstance(board, dict) else load_profile(board, self._code)
         self._settings = wiring.world(self._profile, loads, base_load)
         self._settings.update(
             code=str(self._code), speed=speed, dns=dns, networks=networks or {}, rssi=rssi,
-            unique_id=unique_id,
+            unique_id=unique_id, frozen=list(map(str, self._frozen)), free_blocks=free_blocks,
+            sys={**_SAYS[self._settings["chip"] == "esp8266"], **(says or {})},
         )  # fmt: skip
 
         self._controls = {}
@@ -160,7 +176,7 @@ class VirtualBoard:
 
     def fault(self, **controls):
         """Send control lines such as meter={"address": 1, "fault": "silent"}, wifi="down",
-        meter={"fault": "no_mains", "phase": 2},
+        meter={"fault": "no_mains", "phase": 2}, networks={"ssid": "password"},
         load={"index": 0, "watts": 60}, rssi=-80, temperature=55, pin={"id": 0, "level": 0},
         hang=True. They outlive restarts (hang excepted) and may be given before power_on().
 
@@ -276,11 +292,14 @@ class VirtualBoard:
         """Start the interpreter, pass its output on, and return its exit code."""
         settings_file = self._folder / "settings.json"
         settings = dict(self._settings, cause=cause, controls=list(self._controls.values()))
-        settings_file.write_text(json.dumps(settings))
-        path = [self._modules, self._code, self._code / "lib", ".frozen"]
+        line, to_line = os.pipe() if self._serial else (None, None)
+        settings_file.write_text(json.dumps(dict(settings, line=line)))
+        path = [self._modules, self._code, *self._frozen, self._code / "lib", ".frozen"]
         heap = ["-X", f"heapsize={self._heap}"] if self._heap else []
         with self._changed:
             if self._state != "running":
+                for end in (line, to_line) if self._serial else ():
+                    os.close(end)
                 return None
             self._next_cause = None
             self._process = subprocess.Popen(
@@ -296,17 +315,33 @@ class VirtualBoard:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C of a terminal is ours to handle
+                pass_fds=(line,) if self._serial else (),
             )
             self.causes.append(cause)
             self._changed.notify_all()
+        if self._serial:
+            os.close(line)
+            self._serial.attach(self._process, to_line, self._hardware)
         with self._process as process:
-            for raw in process.stdout:
-                line = raw.decode("utf-8", "replace").rstrip("\r\n")
-                with self._changed:
-                    self.log.append(line)
-                    self._changed.notify_all()
-                self._on_line(line)
+            rest = b""
+            for data in iter(lambda: process.stdout.read1(4096), b""):
+                if self._serial:
+                    self._serial.send(data)
+                *lines, rest = (rest + data).split(b"\n")
+                for raw in lines:
+                    self._take_line(raw)
+            if rest:
+                self._take_line(rest)
+        if self._serial:
+            self._serial.detach()
         return process.returncode
+
+    def _take_line(self, raw):
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        with self._changed:
+            self.log.append(line)
+            self._changed.notify_all()
+        self._on_line(line)
 
     def _kill(self):
         process = self._process

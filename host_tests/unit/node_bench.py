@@ -82,7 +82,7 @@ class Wifi:
         return self.joined
 
     def trouble(self):
-        return "home: wrong password"
+        return "" if self.joined else "home: wrong password"
 
     def rssi_dbm(self):
         return self.rssi

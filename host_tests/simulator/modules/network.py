@@ -13,13 +13,16 @@ STAT_BEACON_TIMEOUT = 200
 STAT_ASSOC_FAIL = 203
 STAT_HANDSHAKE_TIMEOUT = 204
 STAT_CONNECT_FAIL = 203
-if memory.CHIP == "esp8266":
+_ESP8266 = memory.CHIP == "esp8266"
+if _ESP8266:
     STAT_IDLE, STAT_CONNECTING, STAT_WRONG_PASSWORD, STAT_NO_AP_FOUND = 0, 1, 2, 3
     STAT_CONNECT_FAIL, STAT_GOT_IP = 4, 5
     del STAT_BEACON_TIMEOUT, STAT_ASSOC_FAIL, STAT_HANDSHAKE_TIMEOUT
 
 _JOIN_MS = 300
-_RETRY_MS = 2000  # the driver tries again by itself, for ever
+_RETRY_MS = 2000  # until the driver tries again by itself
+_LEAVE_MS = 30  # disconnect() is carried out by another task
+_NO_RSSI = 31  # of an ESP8266 without access point
 
 _MAC = bytes.fromhex(memory.SETTINGS["unique_id"])
 _hostname = "mpy-" + memory.CHIP
@@ -38,9 +41,10 @@ def hostname(name=None):
 class WLAN:
     """Station or access point interface; there is one object of each, as on the chip.
 
-    `_state` of the station is a STAT_* number. connect(): CONNECTING, after 0.3 s GOT_IP or an
-    error; from an error, or when the access point goes away, it tries again every 2 s until
-    disconnect() (IDLE).
+    `_state` of the station: "idle" -> connect() -> "joining" -> 0.3 s later "joined", or "failed"
+    for the reason in `_failure`. From "failed", and when the access point goes away, it tries
+    again after 2 s, `reconnects` times or for ever, until disconnect().
+    An ESP32 says STAT_CONNECTING as long as it is going to try again, whatever has failed.
     """
 
     IF_STA = STA_IF
@@ -59,11 +63,16 @@ class WLAN:
         if interface not in cls._only:
             wlan = super().__new__(cls)
             wlan._interface = interface
-            wlan._active = False
-            wlan._state = STAT_IDLE
-            wlan._wanted = False
+            # An ESP8266 that was never told otherwise has an access point.
+            wlan._active = _ESP8266 and interface == AP_IF
+            wlan._state = "idle"
+            wlan._failure = None
+            wlan._reconnects = -1
+            wlan._tries_left = 0
             wlan._due_ms = 0
+            wlan._left_ms = -_LEAVE_MS
             wlan._ssid = wlan._password = None
+            wlan._fixed = None
             wlan._settings = {}
             cls._only[interface] = wlan
         return cls._only[interface]
@@ -79,37 +88,43 @@ class WLAN:
         if not self._active:
             raise OSError("Wifi Not Started")
         self._run()
-        if self._state == STAT_CONNECTING:
-            raise OSError("Wifi Internal Error")
+        self._check_free()
         if ssid is not None:
             self._ssid, self._password = ssid, key
-        self._wanted = True
+        self._tries_left = self._reconnects
         self._begin(world.now_ms())
 
     def disconnect(self):
-        self._wanted = False
-        self._state = STAT_IDLE
+        if self._state in ("joining", "joined"):
+            self._left_ms = world.now_ms()
+        self._state = "idle"
 
     def isconnected(self):
         self._run()
-        return self._state == STAT_GOT_IP
+        return self._state == "joined" and not self._waits_for_dhcp()
 
     def status(self, what=None):
         self._run()
         if what is None:
-            return self._state
+            return self._status()
         if what != "rssi":
             raise ValueError("unknown status param")
-        if self._state != STAT_GOT_IP:
-            raise OSError("Wifi Not Connected")
-        return world.rssi_dbm
+        if self._state == "joined":
+            return world.rssi_dbm
+        if _ESP8266:
+            return _NO_RSSI
+        raise OSError("Wifi Not Connected")
 
     def ifconfig(self, setting=None):
+        if setting == "dhcp":
+            self._fixed = None
+            return None
         if setting is not None:
+            self._fixed = setting
             return None
         if not self.isconnected():
             return ("0.0.0.0",) * 4
-        return ("127.0.0.1", "255.0.0.0", "127.0.0.1", world.dns)
+        return self._fixed or ("127.0.0.1", "255.0.0.0", "127.0.0.1", world.dns)
 
     def ipconfig(self, what=None, **settings):
         if what is None:
@@ -120,11 +135,17 @@ class WLAN:
         if what == "gw4":
             return address[2]
         if what in ("has_dhcp4", "dhcp4"):
-            return True
+            return self._fixed is None
         raise ValueError("unknown config param")
 
     def config(self, what=None, **settings):
         if what is None:
+            if "reconnects" in settings:
+                if _ESP8266:
+                    raise ValueError("unknown config param")
+                self._run()
+                self._check_free()  # the driver writes all of its settings
+                self._reconnects = settings["reconnects"]
             self._settings.update(settings)
             return None
         if what == "mac":
@@ -136,40 +157,74 @@ class WLAN:
         raise ValueError("unknown config param")
 
     def scan(self):
+        if not self._active:
+            raise OSError("STA must be active")
+        self._run()
+        self._check_free()
         return [
-            (ssid.encode(), _MAC, 1, world.rssi_dbm, self.SEC_WPA2, False)
+            (ssid.encode(), _MAC, 1, world.rssi_dbm,
+             self.SEC_WPA2 if world.networks[ssid] else self.SEC_OPEN, False)
             for ssid in world.networks
         ]
 
+    def _check_free(self):
+        # An ESP8266 takes everything at any time.
+        if not _ESP8266 and (
+            self._state == "joining" or world.now_ms() - self._left_ms < _LEAVE_MS
+        ):
+            raise OSError("Wifi Internal State Error")
+
     def _begin(self, now_ms):
-        self._state = STAT_CONNECTING
+        self._state = "joining"
         self._due_ms = now_ms + _JOIN_MS
+
+    def _fail(self, failure, now_ms):
+        self._state = "failed"
+        self._failure = failure
+        self._due_ms = now_ms + _RETRY_MS
 
     def _run(self):
         """Let the pretended driver do what is due."""
         now_ms = world.touch()
-        if not self._wanted or self._interface != STA_IF:
+        state = self._state
+        if state == "idle":
             return
         obstacle = self._obstacle()
-        if self._state == STAT_GOT_IP:
+        if state == "joined":
             if obstacle is not None:
-                self._state = obstacle
-                self._due_ms = now_ms + _RETRY_MS
+                self._fail(obstacle if _ESP8266 else STAT_BEACON_TIMEOUT, now_ms)
         elif now_ms >= self._due_ms:
-            if self._state != STAT_CONNECTING:
-                self._begin(now_ms)
+            if state == "failed":
+                if self._tries_left:
+                    self._tries_left -= 1
+                    self._begin(now_ms)
             elif obstacle is None:
-                self._state = STAT_GOT_IP
+                self._state = "joined"
+                self._failure = None
             else:
-                self._state = obstacle
-                self._due_ms = now_ms + _RETRY_MS
+                self._fail(obstacle, now_ms)
+
+    def _status(self):
+        if self._state == "joined":
+            return STAT_CONNECTING if self._waits_for_dhcp() else STAT_GOT_IP
+        if self._state == "joining" or self._state == "failed" and not _ESP8266 and \
+                self._tries_left:
+            return STAT_CONNECTING
+        if self._state == "failed" or not _ESP8266 and self._failure is not None:
+            return self._failure
+        return STAT_IDLE
+
+    def _waits_for_dhcp(self):
+        return world.wifi_fault == "no_address" and not self._fixed
 
     def _obstacle(self):
-        """The STAT_* number of what stands between this station and its address, or None."""
+        """The STAT_* number of what stands between this station and the network, or None."""
         if world.wifi_fault in ("down", "not_found"):
             return STAT_NO_AP_FOUND
         if world.wifi_fault == "wrong_password":
             return STAT_WRONG_PASSWORD
+        if world.wifi_fault == "refused":
+            return STAT_CONNECT_FAIL
         if world.networks:
             if self._ssid not in world.networks:
                 return STAT_NO_AP_FOUND

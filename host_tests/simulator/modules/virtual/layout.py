@@ -21,6 +21,9 @@ WATCHDOG_LEFT = 516  # u32, ms left on a watchdog that a soft reset does not sto
 CONTROLS_TAKEN = 520  # u32, control lines obeyed since the process started
 HEAP_USED = 524  # u32, bytes of heap taken before boot.py ran
 CLOCK_OFFSET = 528  # i64, us: the board's clock (since 2000) minus the host's (since 1970)
+REPL_RAW = 536  # u32, 1 = the REPL is in raw mode, which a soft reset keeps
+REPL_ATTACHED = 540  # u32, 1 = the interpreter runs and listens to UART 0
+REPL_WAITS = 544  # u32, 1 = the REPL waits for input
 
 # One record per meter, laid out as its model likes. Those with an energy register begin with it
 # (u32, Wh); three phases are three such parts.

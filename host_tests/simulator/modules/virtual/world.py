@@ -19,7 +19,7 @@ _HOUSE_EVERY_MS = 5
 
 rssi_dbm = -60
 temperature_c = 41.0
-wifi_fault = None  # None, "down", "wrong_password", "not_found"
+wifi_fault = None  # None, "down", "wrong_password", "not_found", "refused", "no_address"
 dns = "127.0.0.1"
 networks = {}  # ssid -> password of the access points in range; empty: any will do
 lines = {}  # UART number -> (tx pin, rx pin, SerialLine)
@@ -40,7 +40,8 @@ _stdin = select.poll()
 
 def pin_listener(number, level):
     """Called when the outside pulls a pin; pin.py puts its own here when it is imported."""
-    outside_levels[number] = level
+    if level is not None:  # None, let go before the start, is how they all are
+        outside_levels[number] = level
 
 
 def now_ms():
@@ -90,7 +91,7 @@ def _read_control():
 
 def obey(control):
     """Apply one control object (checked by the supervisor, VirtualBoard.fault)."""
-    global wifi_fault, rssi_dbm, temperature_c
+    global wifi_fault, networks, rssi_dbm, temperature_c
     for name, value in control.items():
         if name == "meter":
             for meter in _meters:
@@ -99,6 +100,8 @@ def obey(control):
                     meter.fault = value["fault"]
         elif name == "wifi":
             wifi_fault = None if value == "up" else value
+        elif name == "networks":
+            networks = value
         elif name == "load":
             settle()
             _loads[value["index"]].set(value["watts"], value.get("power_factor"))
