@@ -62,7 +62,7 @@ class Relays:
         self.on_change = on_change
         # Without a relay that boots to its last state there is nothing to save.
         self.save = save
-        self._keeps_last = "last" in boot_states
+        self._keeps_last = bool(relays) and "last" in boot_states
         self._saved = last
         # Two states: saved, or unsaved since the ticks of the last change. Unsaved at the start
         # too (the first tick sets the ticks): a reset may have come before the save.

@@ -406,6 +406,15 @@ def test_without_boot_state_last_nothing_is_saved():
     assert board.saves == []
 
 
+def test_in_recovery_without_relays_what_was_saved_stays():
+    # It was replaced by an empty list: after a power cut the relays were off.
+    record, saves = Record([(26, 1)]), []
+    relays = Relays([], None, record, ["last"], False, last=[True], save=saves.append)
+    relays.tick(NOW)
+    relays.tick(NOW + 60000)
+    assert saves == [] and record.kept == [(26, 1)]
+
+
 def test_a_pulse_is_not_saved_as_on():
     board = last_board()
     board.relays.pulse(0, 60000, 20000)
