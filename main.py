@@ -10,7 +10,7 @@ def start():
     """Run until the node stops: again after a restart, back to the REPL after Ctrl-C."""
     import machine
 
-    if machine.reset_cause() == machine.PWRON_RESET:
+    if machine.reset_cause() in (machine.PWRON_RESET, machine.HARD_RESET):  # or the reset button
         # A board whose watchdog runs or whose UART has left the REPL could not be flashed any
         # more; in these two seconds it always can.
         time.sleep_ms(GRACE_MS)

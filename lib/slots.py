@@ -304,6 +304,15 @@ def fail(reason, last=False):
         _count(max(_crashes(), 0) + 1)
 
 
+def leave():
+    """From the next boot on, the application beside `boot.py` runs: somebody has put it there.
+    What lies in the slots is theirs to remove, or a lost state would bring it back."""
+    active, tries, _, floor, bad, _ = _load()
+    if active or tries != _CONFIRMED:
+        _save("", _CONFIRMED, "", floor, bad, "")
+    _count(0)
+
+
 def settled():
     """The node has run for a minute: crashes before this are forgotten."""
     if _crashes() > 0:

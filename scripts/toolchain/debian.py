@@ -1,4 +1,5 @@
-# MicroPython and Mosquitto from Debian 13 packages, beside the system: no root, nothing installed.
+# MicroPython, Mosquitto and Chromium from Debian 13 packages, beside the system: no root, nothing
+# installed.
 # apt gets its own state, a mirror the machine itself uses, and one architecture; the packages are
 # unpacked with their own libc and started through its loader.
 import glob
@@ -25,6 +26,16 @@ _ARCHITECTURES = {
     "i386": ("usr/lib/i386-linux-gnu/ld-linux.so.2", "usr/lib/i386-linux-gnu",
              ("micropython",), (("micropython32", "usr/bin/micropython"),)),
 }
+
+# Chromium looks for its files beside what /proc/self/exe names, which is the loader: it gets one
+# there. Its other processes are started by the same wrapper; the zygote would start itself.
+_BROWSER = ("chromium", "chromium-driver", "fonts-dejavu-core")
+_CHROMIUM = "start/chromium"
+_BROWSER_LOADER = "usr/lib/chromium/ld.so"
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig><dir>{0}/usr/share/fonts</dir><cachedir>{0}/fonts.cache</cachedir></fontconfig>
+"""
 
 # The machine's hooks (cleaning caches, desktop indexes) are not for this private state. As root
 # apt would otherwise drop to a user who may not enter the work folder.
@@ -56,19 +67,10 @@ def programs(architecture):
     pins = repr((_SUITE, architecture, _ARCHITECTURES[architecture]))
 
     def build(folder):
-        with tempfile.TemporaryDirectory(prefix="homesync-apt-") as work:
-            for package in _download(work, architecture, packages):
-                cache.run(["dpkg", "-x", package, folder], "unpacking a package")
+        _unpack(folder, architecture, packages)
         os.mkdir(os.path.join(folder, "bin"))
-        start = "%s --library-path %s" % (shlex.quote(os.path.join(folder, loader)),
-                                          shlex.quote(os.path.join(folder, libraries)))
         for name, program in wrappers:
-            path = os.path.join(folder, "bin", name)
-            with open(path, "w") as file:
-                # exec, so that signals reach the program itself.
-                file.write('#!/bin/sh\nexec %s %s "$@"\n'
-                           % (start, shlex.quote(os.path.join(folder, program))))
-            os.chmod(path, 0o755)
+            _wrap(folder, "bin/" + name, _start(folder, loader, libraries, program))
 
     folder = cache.entry("debian-" + architecture, pins, build,
                          tuple("bin/" + name for name, _ in wrappers),
@@ -76,10 +78,56 @@ def programs(architecture):
     return os.path.join(folder, "bin")
 
 
+def browser():
+    """Return the folder with wrapper scripts `chromium` and `chromedriver`."""
+    loader, libraries = _ARCHITECTURES["amd64"][:2]
+
+    def build(folder):
+        _unpack(folder, "amd64", _BROWSER)
+        os.mkdir(os.path.join(folder, "start"))  # bin is a link to usr/bin here
+        shutil.copyfile(os.path.join(folder, loader), os.path.join(folder, _BROWSER_LOADER))
+        os.chmod(os.path.join(folder, _BROWSER_LOADER), 0o755)
+        with open(os.path.join(folder, "fonts.conf"), "w") as file:
+            file.write(_FONTS.format(folder))
+        _wrap(folder, "start/chromedriver",
+              _start(folder, loader, libraries, "usr/bin/chromedriver"))
+        _wrap(folder, _CHROMIUM,
+              ["env", "FONTCONFIG_FILE=" + os.path.join(folder, "fonts.conf")]
+              + _start(folder, _BROWSER_LOADER, libraries, "usr/lib/chromium/chromium")
+              + ["--no-zygote", "--browser-subprocess-path=" + os.path.join(folder, _CHROMIUM)])
+
+    folder = cache.entry("browser", repr((_SUITE, _BROWSER)), build,
+                         (_CHROMIUM, "start/chromedriver"),
+                         "Debian packages: " + ", ".join(_BROWSER))
+    return os.path.join(folder, "start")
+
+
 def usable():
     """Whether packages can be fetched and run here: apt, dpkg and an x86-64 machine."""
     return (platform.machine() in ("x86_64", "amd64") and shutil.which("apt-get") is not None
             and shutil.which("dpkg") is not None)
+
+
+def _unpack(folder, architecture, packages):
+    with tempfile.TemporaryDirectory(prefix="homesync-apt-") as work:
+        for package in _download(work, architecture, packages):
+            cache.run(["dpkg", "-x", package, folder], "unpacking a package")
+
+
+def _start(folder, loader, libraries, program):
+    """The command that starts `program` with its own loader and libraries."""
+    libraries = os.path.join(folder, libraries)  # Chromium's sound has a folder below
+    return [os.path.join(folder, loader), "--library-path",
+            libraries + ":" + os.path.join(libraries, "pulseaudio"),
+            os.path.join(folder, program)]
+
+
+def _wrap(folder, name, command):
+    path = os.path.join(folder, name)
+    with open(path, "w") as file:
+        # exec, so that signals reach the program itself.
+        file.write('#!/bin/sh\nexec %s "$@"\n' % " ".join(map(shlex.quote, command)))
+    os.chmod(path, 0o755)
 
 
 def _download(work, architecture, packages):

