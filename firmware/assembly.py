@@ -98,6 +98,7 @@ def _node(board, parts, clock, log, settings, device, slot, pending):
     from .actions import ConfigActions, LedActions, RelayActions
     from .node import Node
     from .ota.updates import Updates
+    from .setup.entry import Entry
     gc.collect()
     updates = Updates(slot, board.chip, settings, clock, log, rhythm, stream, session, commands,
                       outbox)
@@ -110,9 +111,12 @@ def _node(board, parts, clock, log, settings, device, slot, pending):
     session.on_command = commands.receive
     session.on_event = node.session_event
     status.node = node
+    node.entry = Entry(settings, "homesync-" + board.unique_id[-6:], board.chip, wifi, node,
+                       stream.resolver, clock, log)
     for one in inputs:
         if hasattr(one, "on_erase"):
             one.on_erase = node.erase
+            one.on_portal = node.entry.ask
     if stream.on_date:
         node.on_stop = sntp.save
     relays.on_change = house.relay_changed

@@ -41,6 +41,7 @@ class Node:
         self._crash = crash
         self.on_stop = None  # hook, called before a planned stop
         self.trial = None  # of settings, while there is one: config/trial.py
+        self.entry = None  # `Entry` of the setup portal, to be set before the first call
         self.last_error = None  # of the link
         self._link_errors = 0  # attempts that failed, and sessions that were lost
         self._last_states = None  # of the relays, waiting to be written
@@ -89,9 +90,11 @@ class Node:
             if ticks_diff(now_ms, self._chores_ms) >= _CHORES_MS:
                 self._chores_ms = now_ms
                 self._chores(now_ms)
+            if self.entry.portal:
+                self.entry.step()
             if self._session.online:
                 self._serve(now_ms)
-            elif self._session.due(now_ms) and self._joined:
+            elif self._session.due(now_ms) and self._joined and not self.entry.busy:
                 gc.collect()
                 self._session.connect()
             else:
@@ -225,6 +228,9 @@ class Node:
             self._status.service(now_ms)
 
     def _watch_wifi(self, now_ms):
+        self.entry.watch(now_ms, self._joined, self._joined_ms)
+        if self.entry.busy:
+            return
         joined = self._wifi.service(now_ms)
         if joined and not self._joined and not self._no_wifi_told and self._wifi.trouble():
             self.last_error = "no_wifi: " + self._wifi.trouble()  # of other networks

@@ -168,6 +168,7 @@ _REACH = (
     ("ntp_servers", _servers, ["pool.ntp.org"], 0, 4),
 )
 _KEYS = _REACH + (
+    ("portal_lan", _boolean, False, 0, 0),  # the setup page in the house too, with its password
     # relays
     ("relay_boot_states", _boot_states, [], 0, 8),
     ("auto_off_s", _seconds, [], 0, 8),  # 0: never

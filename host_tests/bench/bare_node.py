@@ -119,6 +119,17 @@ class Updates:
         pass
 
 
+class Entry:
+    """There is no setup portal."""
+
+    portal = None
+    busy = False
+
+    @staticmethod
+    def watch(now_ms, joined, joined_ms):
+        pass
+
+
 class BareNode:
     """`board`, `clock`, `sampler`, `outbox`, `session`, `commands` and the `node` made of them."""
 
@@ -155,6 +166,7 @@ class BareNode:
         session.on_command = commands.receive
         session.on_event = node.session_event
         status.node = node
+        node.entry = Entry
         relays.on_change = house.relay_changed
         relays.save = node.keep_last
 

@@ -13,6 +13,8 @@ def test_an_empty_chip_becomes_a_node_on_the_broker(new_bench, config, hub, sett
     bench = new_bench()
     assert bench.run("--config", config()) == 0
     assert "online     homesync/home/nodes/flashed" in bench.said[-1]
+    password = json.loads((bench.flash / "portal.json").read_text())["password"]
+    assert "has the password " + password in bench.said[-1]
     assert online(hub)
     assert json.loads((bench.flash / "config.json").read_text()) == settings
     names = set(bench.files())

@@ -105,6 +105,16 @@ def module_node(tools, broker, sntp):
     yield from _rigs(tools, broker, sntp)
 
 
+@pytest.fixture(scope="module")
+def bundles(tools):
+    """Makes signed updates of this tree, with keys of its own."""
+    from updating import Bundles
+
+    made = Bundles(tools)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def scripted():
     """A broker that says what the test tells it to."""

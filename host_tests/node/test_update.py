@@ -3,7 +3,6 @@ import pytest
 from rig import patched_code
 from updating import (
     HASTY,
-    Bundles,
     ended,
     firmware,
     is_clean,
@@ -21,13 +20,6 @@ OFFLINE = {"firmware/assembly.py": [("    clock = Clock()\n",
 DEAF = {"firmware/meter/pzem004t.py": [('profile.get("address", 1),', "9,")]}
 # Not well by then; so soon that none of them confirms itself before.
 IMPATIENT = {"firmware/ota/trial.py": [("DEADLINE_MS = 8000", "DEADLINE_MS = 1500")]}
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    made = Bundles(tools)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

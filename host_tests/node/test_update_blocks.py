@@ -8,7 +8,6 @@ import pytest
 from rig import patched_code
 from update_under_test import UpdateUnderTest, bundle_of
 from updating import (
-    Bundles,
     Sender,
     ended,
     firmware,
@@ -60,13 +59,6 @@ def started(tools, broker, made):
     yield start
     for node in nodes:
         node.close()
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    one = Bundles(tools)
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from rig import patched_code
 from updating import (
     HASTY,
     SLOW_INSTALL,
-    Bundles,
     ended,
     firmware,
     push,
@@ -20,13 +19,6 @@ from host_tests.support.proxy import FaultProxy, Plan
 
 BYTES_PER_S = 25000  # a line on which a download takes some seconds
 TELEMETRY = {"sample_ms": 200, "heartbeat_s": 1, "energy_deadband_wh": 1}
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    made = Bundles(tools)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

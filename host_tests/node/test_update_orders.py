@@ -5,7 +5,6 @@ import pytest
 from rig import patched_code
 from updating import (
     HASTY,
-    Bundles,
     ended,
     is_clean,
     needs,
@@ -20,13 +19,6 @@ from updating import (
 from host_tests.support import http_server as web
 
 BLOCK = 4096
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    made = Bundles(tools)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from rig import patched_code
 from updating import (
     HASTY,
     SLOW_INSTALL,
-    Bundles,
     ended,
     is_clean,
     needs,
@@ -21,13 +20,6 @@ from host_tests.support.proxy import FaultProxy
 
 BLOCK = 4096
 STOP = 10 * BLOCK
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    made = Bundles(tools)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

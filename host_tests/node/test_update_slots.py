@@ -4,7 +4,6 @@ import pytest
 from rig import patched_code
 from updating import (
     HASTY,
-    Bundles,
     choose,
     ended,
     firmware,
@@ -25,13 +24,6 @@ FRAGILE = {"firmware/hardware.py": [(
     "        raise RuntimeError('broken')\n"
     "    from . import meter\n")]}
 CRASHES = {"firmware/app.py": [("from . import ondemand\n", "raise RuntimeError('not today')\n")]}
-
-
-@pytest.fixture(scope="module")
-def bundles(tools):
-    made = Bundles(tools)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

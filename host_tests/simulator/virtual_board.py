@@ -25,7 +25,7 @@ _EXIT_CAUSES = {
 }
 _ROM_BOOT_S = 0.1  # a chip reset takes at least this long, so a reset loop stays readable
 _CONTROL_TIMEOUT_S = 1.0
-_CONTROLS = ("meter", "wifi", "networks", "load", "rssi", "temperature", "pin", "hang")
+_CONTROLS = ("meter", "wifi", "stations", "networks", "load", "rssi", "temperature", "pin", "hang")
 _ONCE = ("reset", "wrap")  # meter faults that are over at once: not repeated after a restart
 _SAYS = (
     {"platform": "esp32", "version": [1, 25, 0], "machine": "Generic ESP32 module with ESP32"},

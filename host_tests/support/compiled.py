@@ -22,7 +22,7 @@ def compiled_tree(mpy_cross, folder, repo=REPO):
                 # Each module keeps its name in RAM: as short as a traceback can be understood.
                 compiled(mpy_cross, source, target.with_suffix(".mpy"),
                          source.relative_to(repo / top).as_posix())
-            elif source.suffix in (".json", ".pem"):
+            elif source.suffix in (".json", ".pem", ".html"):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
     return folder

@@ -187,6 +187,16 @@ class Updates:
         self.services += 1
 
 
+class Entry:
+    """There is no setup portal."""
+
+    portal = None
+    busy = False
+
+    def watch(self, now_ms, joined, joined_ms):
+        pass
+
+
 class Backlog:
     """Stands for `telemetry.backlog.Backlog`: `left` are the messages of an outage."""
 
@@ -240,6 +250,7 @@ class Bench:
                              self.backlog, self.session, self.commands, self.updates,
                              self.status, 17, "watchdog", crash)
         self.status.node = self.node
+        self.entry = self.node.entry = Entry()
         self.session.on_event = self.node.session_event
 
     def run(self, seconds):

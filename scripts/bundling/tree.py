@@ -11,6 +11,7 @@ from host_tests.support.compiled import compiled
 from .errors import BundleError
 
 _ROOTS = "firmware/roots.pem"
+_PAGE = "firmware/setup/page.html"
 
 
 def told(repo, name, default=None):
@@ -57,7 +58,8 @@ def collect(repo, mpy_cross, chips, version, key_file=None):
             files[name] = (repo / name).read_bytes()
     if not (repo / _ROOTS).exists():
         raise BundleError("%s is missing: scripts/run fetches it" % _ROOTS)
-    files[_ROOTS] = (repo / _ROOTS).read_bytes()
+    for name in (_ROOTS, _PAGE):
+        files[name] = (repo / name).read_bytes()
     if key_file:
         files[KEYS] = key_file
     natives = {abi for abi in abis if abi >> 8}

@@ -157,6 +157,22 @@ for p in ("a/seal","b/seal","a","b","firmware.old","firmware.new"):
 """ % (list(files), list(stale), bool(application))
 
 
+# A line with the password of the node's set-up network as a JSON string, which makes it if there
+# is none; null where the node has no such network.
+PORTAL = """
+import json,sys
+p=None
+if sys.platform!="esp8266":
+ sys.path.insert(0,"")
+ try:
+  from firmware.setup.access_point import password
+  p=password(lambda text:None)
+ except Exception:
+  pass
+print(json.dumps(p))
+"""
+
+
 def set_clock(now):
     """Code that sets the clock to this time.struct_time, UTC."""
     return "import machine\nmachine.RTC().datetime(%r)" % (

@@ -37,6 +37,15 @@ class Nothing:
         return lambda *_: None
 
 
+class Entry:
+    portal = None
+    busy = False
+
+    @staticmethod
+    def watch(*_):
+        pass
+
+
 class Node(node.Node):
     def __init__(self, options):
         self._orders = select.poll()
@@ -60,6 +69,7 @@ class Node(node.Node):
         nothing = Nothing()
         super().__init__(log, rhythm, nothing, nothing, nothing, outbox, nothing, session,
                          commands, updates, nothing, 1, "soft", None)
+        self.entry = Entry
         updates.node = self
         commands.handlers["ota"] = updates
         session.on_command = commands.receive

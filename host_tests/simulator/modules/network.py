@@ -22,6 +22,7 @@ if _ESP8266:
 _JOIN_MS = 300
 _RETRY_MS = 2000  # until the driver tries again by itself
 _LEAVE_MS = 30  # disconnect() is carried out by another task
+_AP_ADDRESS = "127.0.0.4"  # in place of 192.168.4.1: whoever joins is on this machine
 _NO_RSSI = 31  # of an ESP8266 without access point
 
 _MAC = bytes.fromhex(memory.SETTINGS["unique_id"])
@@ -107,6 +108,8 @@ class WLAN:
         self._run()
         if what is None:
             return self._status()
+        if what == "stations" and self._interface == AP_IF:
+            return [(_MAC,)] * world.stations
         if what != "rssi":
             raise ValueError("unknown status param")
         if self._state == "joined":
@@ -122,6 +125,8 @@ class WLAN:
         if setting is not None:
             self._fixed = setting
             return None
+        if self._interface == AP_IF and self._active:
+            return _AP_ADDRESS, "255.255.255.0", _AP_ADDRESS, _AP_ADDRESS
         if not self.isconnected():
             return ("0.0.0.0",) * 4
         return self._fixed or ("127.0.0.1", "255.0.0.0", "127.0.0.1", world.dns)

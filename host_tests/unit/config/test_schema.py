@@ -17,6 +17,7 @@ VALUES = {
     "broker_user": (("", "x" * 64, "J\u00fcrgen"), ("x" * 65, 1, None, "\x1b[2J")),
     "broker_password": (("", "x" * 128, '"\\{}'), ("x" * 129, 12345678, None)),
     "broker_tls": ((True, False), (0, 1, "true", None)),
+    "portal_lan": ((True, False), (0, 1, "true", None)),
     "tls_ca": (("", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
                ("MIIB", "x" * 4097, None, 1, ["-----BEGIN CERTIFICATE-----"])),
     "websocket": (("fallback", "always", "never"), ("", "Always", True, None, 1)),

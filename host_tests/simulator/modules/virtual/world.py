@@ -22,6 +22,7 @@ temperature_c = 41.0
 wifi_fault = None  # None, "down", "wrong_password", "not_found", "refused", "no_address"
 dns = "127.0.0.1"
 networks = {}  # ssid -> password of the access points in range; empty: any will do
+stations = 0  # devices that have joined the access point
 lines = {}  # UART number -> (tx pin, rx pin, SerialLine)
 relay_pins = set()  # pins at whose change something outside must be up to date
 outside_levels = {}  # pin number -> level that something outside forces on it
@@ -91,7 +92,7 @@ def _read_control():
 
 def obey(control):
     """Apply one control object (checked by the supervisor, VirtualBoard.fault)."""
-    global wifi_fault, networks, rssi_dbm, temperature_c
+    global wifi_fault, networks, stations, rssi_dbm, temperature_c
     for name, value in control.items():
         if name == "meter":
             for meter in _meters:
@@ -102,6 +103,8 @@ def obey(control):
             wifi_fault = None if value == "up" else value
         elif name == "networks":
             networks = value
+        elif name == "stations":
+            stations = value
         elif name == "load":
             settle()
             _loads[value["index"]].set(value["watts"], value.get("power_factor"))
