@@ -12,6 +12,8 @@ import sys
 class Network:
     """Stands for the chip's module, which the unix port does not have."""
 
+    STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 0, 1, 5
+
 
 sys.modules["network"] = Network
 gc.collect()
