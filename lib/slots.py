@@ -30,6 +30,7 @@ CRASHES = "slots.crashes"
 # Reasons for a return that do not speak against the version: it may be offered again.
 INNOCENT = ("offline", "power", "damaged", "command")
 
+_BESIDE = "firmware"
 _OURS = ("boot", "main", "slots", "retained", "seal")
 _TRIES = const(3)
 _CONFIRMED = const(-1)  # in place of the tries left
@@ -83,7 +84,12 @@ class Folder:
     def room(self):
         """Bytes that its files may take in whole blocks: what is free, and what it holds now."""
         block, _, _, _, free = os.statvfs(".")[:5]
-        return block * (free + self._blocks(self.name, block))
+        return block * free + self.room_taken()
+
+    def room_taken(self):
+        """Bytes of its files, in whole blocks."""
+        block = os.statvfs(".")[0]
+        return block * self._blocks(self.name, block)
 
     def seal(self, head, files):
         """Read everything back, and seal the slot if all is as it should be; else ValueError.
@@ -265,6 +271,27 @@ def begin(beat=None):
     _save(*_load())
     folder.begin()
     return folder
+
+
+def drop_beside(beat=None):
+    """Where a slot runs, remove the application beside `boot.py`; False if there is none.
+
+    It is what a node with two damaged slots falls back to, so it goes only for want of room: of
+    4 MB of flash three versions and a bundle would take all.
+    """
+    if not running():
+        return False
+    try:
+        # First another name: half of it would hide what is in a slot, when no slot is good.
+        os.rename(_BESIDE, _BESIDE + ".old")
+    except OSError:
+        pass  # it is gone, or half gone
+    folder = Folder(_BESIDE + ".old", beat)
+    if not folder.room_taken():
+        return False
+    folder.begin()
+    os.rmdir(folder.name)
+    return True
 
 
 def switch(folder, force=False):

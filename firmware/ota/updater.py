@@ -125,9 +125,13 @@ class Updater:
         import slots
         offer, beat = self._offer, self._host.beat
         room = slots.spare().room() - RESERVE_BYTES
-        stage.seek(0)
-        for _ in unpack(stage, None, room, beat):  # nothing is written before all of it is good
-            yield
+        try:  # nothing is written before all of it is good
+            yield from self._look_through(stage, room)
+        except TooLarge:
+            if not slots.drop_beside(beat):
+                raise
+            room = slots.spare().room() - RESERVE_BYTES
+            yield from self._look_through(stage, room)
         self._enter("installing")
         yield
         folder = slots.begin(beat)
@@ -147,6 +151,11 @@ class Updater:
         slots.switch(folder, offer.force)
         jobs.unstage()
         self._host.node.restart("update")
+
+    def _look_through(self, stage, room):
+        stage.seek(0)
+        for _ in unpack(stage, None, room, self._host.beat):
+            yield
 
     def _digest(self, stage):
         digest = sha256()

@@ -83,7 +83,7 @@ def test_a_bundle_holds_the_application_and_nothing_else(unsigned):
     boards = {path.relative_to(REPO).as_posix()
               for path in (REPO / "firmware/boards").glob("*.json")}
     assert set(files) == {name[:-3] + ".mpy" for name in sources} | boards | {
-        "firmware/roots.pem"}
+        "firmware/roots.pem", "firmware/setup/page.html"}
     assert files["firmware/roots.pem"] == (REPO / "firmware/roots.pem").read_bytes()
     assert all(content[:2] == b"M\x06" for name, content in files.items() if ".mpy" in name)
     assert offer == {"target": "app", "version": VERSION, "size": len(payload), "mpy": 6,

@@ -399,6 +399,31 @@ def test_whoever_flashes_a_new_application_leaves_the_slots():
 
 
 @in_flash
+def test_the_application_beside_goes_for_want_of_room_where_a_slot_runs():
+    for name in ("firmware", "firmware/meter"):
+        os.mkdir(name)
+        write(name + "/app.mpy", b"x" * 5000)
+    assert not slots.drop_beside() and "firmware" in os.listdir(".")
+    install(1)
+    boot()
+    slots.confirm()
+    assert slots.drop_beside()
+    assert [name for name in os.listdir(".") if name.startswith("firmware")] == []
+    assert not slots.drop_beside()
+    assert boot() == "a"
+
+
+@in_flash
+def test_what_a_power_cut_has_left_of_the_application_beside_goes_too():
+    os.mkdir("firmware.old")
+    write("firmware.old/app.mpy", b"x")
+    install(1)
+    boot()
+    assert slots.drop_beside()
+    assert "firmware.old" not in os.listdir(".")
+
+
+@in_flash
 def test_nothing_is_sealed_that_reads_back_otherwise():
     folder = slots.begin()
     f = folder.create("x.mpy")

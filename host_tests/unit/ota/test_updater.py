@@ -233,6 +233,22 @@ def test_files_that_take_more_than_there_is_are_refused_before_the_first_is_writ
 
 
 @in_flash
+def test_for_want_of_room_the_application_beside_goes():
+    # Three versions and a bundle would fill 2 MB: the second update was refused.
+    rooms = [32768 + 8192]
+
+    def drop_beside(beat):
+        rooms.append(1 << 20)
+        return True
+
+    with Patched(slots.Folder, room=lambda self: rooms[-1]), \
+            Patched(slots, drop_beside=drop_beside):
+        bench = Bench()
+        assert bench.run() is bench.updater
+    assert bench.updater.state == "restarting" and len(rooms) == 2
+
+
+@in_flash
 def test_a_flash_that_is_full_all_the_same_leaves_an_empty_slot():
     def create(self, name):
         raise OSError(28, "")
