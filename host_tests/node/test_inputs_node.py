@@ -133,8 +133,9 @@ def test_a_button_held_for_20_seconds_erases_the_configuration(quick_node):
     node = quick_node(calibration={"power": 1.1}, base_topic="lab", node_id="erased",
                       relay_boot_states=["on"])
     node.prefix = "lab/home/nodes/erased/"
-    for name in ("keys.bin", "portal.json"):
-        (node.flash / name).write_bytes(b"as it was")
+    kept = {"keys.bin": b"as it was", "portal.json": b'{"password": "as it was"}'}
+    for name, content in kept.items():
+        (node.flash / name).write_bytes(content)
     node.start()
     assert "config.good.json" in files(node)
     moved = node.board.pins()[26][1]
@@ -145,7 +146,7 @@ def test_a_button_held_for_20_seconds_erases_the_configuration(quick_node):
     assert json.loads(left["config.json"]) == {
         "board": "shelly-plus-1pm", "calibration": {"power": 1.1}}
     assert json.loads(left["config.good.json"]) == json.loads(left["config.json"])
-    assert left["keys.bin"] == left["portal.json"] == b"as it was"
+    assert {name: left[name] for name in kept} == kept
     assert json.loads(left["device.json"])["boots"] == node.board.boots == 2
     assert node.board.causes == ["power_on", "soft"]
     assert b"simulated" not in b"".join(left[name] for name in left if "json" in name)

@@ -28,9 +28,9 @@ HASTY = {"main.py": [("GRACE_MS = 2000", "GRACE_MS = 100")],
          "firmware/ota/blocks.py": [("_WAIT_MS = const(5000)", "_WAIT_MS = const(1000)")]}
 # Verifying and installing take seconds, as on a chip, so that something can happen meanwhile.
 SLOW_INSTALL = {"firmware/ota/updater.py": [
-    ("            yield\n        self._enter(\"installing\")",
-     "            __import__('time').sleep_ms(10)\n"
-     "            yield\n        self._enter(\"installing\")"),
+    ("        for _ in unpack(stage, None, room, self._host.beat):\n",
+     "        for _ in unpack(stage, None, room, self._host.beat):\n"
+     "            __import__('time').sleep_ms(10)\n"),
     ("                self._at(stage.tell())\n",
      "                self._at(stage.tell())\n                __import__('time').sleep_ms(20)\n"),
 ]}
