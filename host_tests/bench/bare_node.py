@@ -98,6 +98,9 @@ class Wifi:
     def service(self, now_ms):
         return True
 
+    def trouble(self):
+        return ""
+
     def rssi_dbm(self):
         return -60
 
