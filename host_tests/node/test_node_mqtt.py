@@ -199,7 +199,9 @@ def test_telemetry_is_quiet_in_between(node):
     time.sleep(1.5)
     after = node.hub.mark()
     time.sleep(3)
-    assert len(node.hub.seen("telemetry/", after)) <= 2  # energy, a wobble
+    # Energy, and wobbles: the frequency may cross its deadband each second. Six metrics, each
+    # second, would be 18.
+    assert len(node.hub.seen("telemetry/", after)) <= 6
 
 
 def test_a_planned_restart_tells_goes_and_comes_back_with_its_relays_untouched(node):
