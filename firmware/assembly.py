@@ -23,7 +23,7 @@ def build(settings, problems, pending=None):
     settings: a complete dict; problems: what was wrong with the configuration, list of texts;
     pending: what is left of a trial of settings (config/pending.py).
     """
-    slot = _slot()
+    slot = ondemand.with_slots(lambda slots: slots.current())
     gc.collect()
     clock = Clock()
     log = Log(clock)
@@ -43,14 +43,6 @@ def build(settings, problems, pending=None):
     if pending:
         pending["new"][2] = pending["new"][2] or own_id
     return _node(board, parts, clock, log, settings, device, slot, pending), board
-
-
-def _slot():
-    import slots
-    try:
-        return slots.current()
-    finally:
-        del sys.modules["slots"]
 
 
 def _node(board, parts, clock, log, settings, device, slot, pending):
@@ -153,12 +145,12 @@ def _metering(settings, clock, log, outbox, sampler, energy, protection):
 def _secure(board, settings, clock):
     if not settings["broker_tls"]:
         return None
-    from .mqtt.secure import Refused, Secure, default_roots
+    from .mqtt.secure import Refused, of_settings
     gc.collect()
     if board.chip == "esp8266":
         return Refused("ESP8266 cannot check certificates: use a broker in the house that bridges")
     try:
-        return Secure((default_roots(), settings["tls_ca"]), clock)
+        return of_settings(settings, clock)
     except (OSError, ValueError) as e:
         return Refused("%s: see tls_ca" % e)
 

@@ -12,6 +12,15 @@ def load(name):
     return module
 
 
+def with_slots(do):
+    """do(slots), the module beside `boot.py`, which is there only that long."""
+    import slots
+    try:
+        return do(slots)
+    finally:
+        sys.modules.pop("slots", None)
+
+
 def drop(*names):
     """Forget modules: their memory is free once nothing made by them is in use."""
     for name in names:

@@ -2,9 +2,10 @@
 # makes must not refer to its functions.
 import json
 import os
-import sys
 
 from micropython import const
+
+from . import storage
 
 _GLITCH_NS = const(12700)  # shorter pulses are not counted: the longest filter there is
 _PCNT_PERIOD = const(32000)
@@ -101,14 +102,11 @@ def _counted(machine, esp32, unit, pin):
 
 def load_profile(name):
     """The dict of `boards/<name>.json`, from wherever this package was imported. ValueError."""
-    for folder in sys.path:
-        path = (folder + "/" if folder else "") + "firmware/boards/%s.json" % name
-        try:
-            f = open(path)
-        except OSError:
-            continue
-        try:
-            return json.load(f)
-        finally:
-            f.close()
-    raise ValueError("there is no board %s" % name)
+    path = storage.beside("firmware/boards/%s.json" % name)
+    if path is None:
+        raise ValueError("there is no board %s" % name)
+    f = open(path)
+    try:
+        return json.load(f)
+    finally:
+        f.close()

@@ -1,6 +1,7 @@
 # Files that a power cut leaves either old or new, never half.
 import json
 import os
+import sys
 
 from . import strict_json
 
@@ -42,6 +43,16 @@ def size(path):
         return os.stat(path)[6]
     except OSError:
         return None
+
+
+def beside(name):
+    """Path of a file that came with the code, such as "firmware/roots.pem": that of the slot that
+    runs, since an update brings new ones. None if there is none, or nothing in it."""
+    for folder in sys.path:
+        path = (folder + "/" if folder else "") + name
+        if size(path):
+            return path
+    return None
 
 
 def remove(path):

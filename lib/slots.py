@@ -84,12 +84,7 @@ class Folder:
     def room(self):
         """Bytes that its files may take in whole blocks: what is free, and what it holds now."""
         block, _, _, _, free = os.statvfs(".")[:5]
-        return block * free + self.room_taken()
-
-    def room_taken(self):
-        """Bytes of its files, in whole blocks."""
-        block = os.statvfs(".")[0]
-        return block * self._blocks(self.name, block)
+        return block * (free + self._blocks(self.name, block))
 
     def seal(self, head, files):
         """Read everything back, and seal the slot if all is as it should be; else ValueError.
@@ -287,7 +282,9 @@ def drop_beside(beat=None):
     except OSError:
         pass  # it is gone, or half gone
     folder = Folder(_BESIDE + ".old", beat)
-    if not folder.room_taken():
+    try:
+        os.stat(folder.name)
+    except OSError:
         return False
     folder.begin()
     os.rmdir(folder.name)

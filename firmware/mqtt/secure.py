@@ -1,6 +1,4 @@
 # TLS for the stream: the broker's certificate is always checked, SNI always sent.
-import sys
-
 import tls
 
 from .. import ondemand, storage
@@ -59,9 +57,8 @@ class Refused:
         return error
 
 
-def default_roots():
-    """The CA certificates beside the code, as PEM bytes; None if there are none."""
-    for folder in sys.path:  # the slot that runs: an update brings new ones
-        pem = storage.read((folder + "/" if folder else "") + "firmware/roots.pem")
-        if pem:
-            return pem
+def of_settings(settings, clock):
+    """`Secure` that trusts the CA certificates beside the code, and those of `tls_ca`. ValueError
+    or OSError if it cannot be."""
+    path = storage.beside("firmware/roots.pem")
+    return Secure((path and storage.read(path), settings["tls_ca"]), clock)

@@ -7,6 +7,7 @@ from micropython import const
 from .. import VERSION, ondemand, storage
 from ..mqtt.commands import Refused, Underway
 from ..mqtt.session import LinkDown
+from ..ondemand import with_slots
 from . import JOB
 
 _BLOCK = const(0xB1)  # first byte; JSON never begins with it
@@ -137,9 +138,9 @@ class Updates:
                                   "signed)")
         if self.stream.secure:
             return self.stream.secure
-        from ..mqtt.secure import Secure, default_roots
+        from ..mqtt.secure import of_settings
         try:
-            return Secure((default_roots(), self._settings["tls_ca"]), self._clock)
+            return of_settings(self._settings, self._clock)
         except (OSError, ValueError) as e:
             raise Refused("http", str(e))
 
@@ -163,15 +164,6 @@ class Updates:
             self.work = give_up and give_up("internal_error", repr(e))
         if self.work is None:
             self.done()
-
-
-def with_slots(do):
-    """do(module slots), which is there only that long."""
-    import slots
-    try:
-        return do(slots)
-    finally:
-        sys.modules.pop("slots", None)
 
 
 def _confirmed(slots):

@@ -119,8 +119,7 @@ class Entry:
         # ValueError: TLS cannot be.
         if self._chip == "esp8266":
             raise ValueError("ESP8266 cannot check certificates: no TLS")
-        secure = ondemand.load("mqtt.secure")
-        return secure.Secure((secure.default_roots(), wanted["tls_ca"]), self._clock)
+        return ondemand.load("mqtt.secure").of_settings(wanted, self._clock)
 
     def _save(self, values):
         try:

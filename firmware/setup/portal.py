@@ -221,7 +221,7 @@ _ROUTES = {b"/": _GET, b"/state": _GET, b"/scan": _GET, b"/test": _GET + _POST, 
 def boards():
     """The names of the board profiles, sorted."""
     names = []
-    for folder in sys.path:  # as parts.load_profile finds them
+    for folder in sys.path:  # as storage.beside finds one of them
         try:
             files = os.listdir((folder + "/" if folder else "") + "firmware/boards")
         except OSError:
@@ -232,12 +232,10 @@ def boards():
 
 def _page():
     # An open file, and its size.
-    for folder in sys.path:
-        path = (folder + "/" if folder else "") + "firmware/setup/page.html"
-        size = storage.size(path)
-        if size:
-            return open(path, "rb"), size
-    raise Bad(500, "the page is missing: flash the node again")
+    path = storage.beside("firmware/setup/page.html")
+    if path is None:
+        raise Bad(500, "the page is missing: flash the node again")
+    return open(path, "rb"), storage.size(path)
 
 
 def _hex(data):

@@ -217,8 +217,9 @@ def test_a_power_cut_in_the_trial_is_no_verdict_but_two_are(quick_node):
 def test_a_version_that_crashes_with_the_new_settings_gets_the_old_ones_back(
         new_node, tmp_path):
     code = patched_code(tmp_path, dict(QUICK, **{"firmware/assembly.py": [(
-        "    slot = _slot()\n",
-        "    slot = _slot()\n    if settings['keepalive_s'] == 77:\n        1 / 0\n")]}))
+        "    gc.collect()\n    clock = Clock()\n",
+        "    gc.collect()\n    clock = Clock()\n"
+        "    if settings['keepalive_s'] == 77:\n        1 / 0\n")]}))
     node = new_node(code=code).start()
     _, request_id, after = send_set(node, keepalive_s=77)
     word = last_word(node, request_id, after)
