@@ -10,7 +10,8 @@ import os
 import sys
 from time import ticks_add
 
-from ram_disk import TEARS, RamDisk
+from ram_disk import RamDisk
+from story import Off, Story, World, note
 
 from firmware import ondemand, storage
 from firmware.actions import ConfigActions
@@ -78,21 +79,15 @@ SEEDS = {
 }
 
 
-class Off(Exception):
-    """There is no power."""
-
-
 class Crash(Exception):
     """The application has ended."""
 
 
-class World:
-    """What outlives a power cut: the disk, the hub and the broker, and what is true."""
+class Household(World):
+    """The disk, the hub and the broker, and what is true."""
 
     def __init__(self, disk):
-        self.disk = disk
-        self.cuts = 0
-        self.step = 0  # of the plan
+        super().__init__(disk)
         self.standing = FIRST
         self.verdict = None  # of the command under way: "success", "reverted", as far as known
         self.words = []  # last words on it that were heard
@@ -100,18 +95,6 @@ class World:
         self.away = False  # the broker, for as long as there is something on trial
         self.retained = []  # trees with something retained
         self.sessions = {}  # client id: trees it has subscribed to
-        self.complaints = []
-
-    def complain(self, text):
-        self.complaints.append("step %d: %s" % (self.step, text))
-
-    def copy(self):
-        """Another one that goes its own way from here."""
-        other = World(RamDisk(copy_of=self.disk))
-        for name, value in self.__dict__.items():
-            if name != "disk":
-                setattr(other, name, value.copy() if isinstance(value, (list, dict)) else value)
-        return other
 
     def wanted(self):
         """What config.json holds if the step of the plan succeeds."""
@@ -374,7 +357,7 @@ class Life:
         world.verdict, world.words, world.sent, world.away = None, [], False, False
 
 
-def story(world, end):
+def live(world, end):
     """Lives until step `end` of the plan, from power-on."""
     world.sent = False
     for _ in range(LIVES):
@@ -396,22 +379,7 @@ def story(world, end):
     world.complain("it never ends")
 
 
-def run(start, cuts):
-    """The story from the world `start` on, with the power going at each of `cuts`: (operation,
-    tear), as often as it gets that far. Returns the world at the end."""
-    world = start.copy()
-    end = min(start.step + 2, len(PLAN))
-    for cut, tear in cuts + [(None, "none")]:
-        world.disk = RamDisk(copy_of=world.disk, cut=cut, tear=tear)
-        try:
-            story(world, end)
-            break
-        except Off:
-            world.cuts += 1
-        except Exception as e:  # where a seeded mistake leads
-            world.complain(repr(e))
-            break
-    return world
+story = Story(live, len(PLAN))
 
 
 def beginning(seed=None):
@@ -426,7 +394,7 @@ def beginning(seed=None):
         if text.count(old) != 1:
             raise ValueError("%s: %r is there %d times" % (seed, old, text.count(old)))
         exec(compile(text.replace(old, new), module.__name__, "exec"), module.__dict__)
-    world = World(RamDisk(copy_of=disk))
+    world = Household(RamDisk(copy_of=disk))
     world.retained = [b"homesync/h/nodes/n/"]
     world.sessions = {"homesync_h_n": world.retained}
     return world
@@ -443,67 +411,16 @@ def source(module):
     raise ValueError(path)
 
 
-def steps(world):
-    """Yields for each step of the plan the world before it, and its number of operations. A
-    complaint ends it: the last world has it."""
-    while world.step < len(PLAN):
-        before = world.copy()
-        world = world.copy()
-        try:
-            story(world, before.step + 1)
-        except Exception as e:
-            world.complain(repr(e))
-        if world.complaints:
-            yield world, 0
-            return
-        yield before, world.disk.operations
-
-
-def cut_everywhere(tears, every):
-    """Each operation, torn in so many of the 4 ways; at every `every`-th also a second cut, at
-    every third operation of what follows."""
-    found = {"operations": 0, "complaints": [], "single": 0, "double": 0}
-    for before, operations in steps(beginning()):
-        found["operations"] += operations
-        note(found, None, before)
-        for first in range(operations):
-            for i in range(tears):
-                cut = first, TEARS[(first + i) % 4]
-                world = run(before, [cut])
-                found["single"] += world.cuts
-                note(found, cut, world)
-            if first % every == every // 2:
-                cut_twice(before, first, found)
-        found["steps"] = before.step + 1
-    return found
-
-
-def cut_twice(before, first, found):
-    second = first // 5 % 3
-    while True:
-        cuts = [(first, TEARS[first % 4]), (second, TEARS[second % 4])]
-        world = run(before, cuts)
-        note(found, cuts, world)
-        if world.cuts < 2:
-            return
-        found["double"] += 1
-        second += 3
-
-
-def note(found, cuts, world):
-    found["complaints"] += ["%s: %s" % (cuts, text) for text in world.complaints[:3]]
-
-
 def first_complaint(seed):
     """What is found first about a mistake, and in how many runs."""
     found = {"complaints": [], "runs": 0}
-    for before, operations in steps(beginning(seed)):
+    for before, operations in story.steps(beginning(seed)):
         note(found, None, before)
         for first in range(operations):
             for tear in ("all", "none"):
                 if found["complaints"]:
                     return found
-                note(found, (first, tear), run(before, [(first, tear)]))
+                note(found, (first, tear), story.run(before, [(first, tear)]))
                 found["runs"] += 1
     return found
 
@@ -515,7 +432,10 @@ def main(arguments):
         return first_complaint(arguments[1])
     if arguments[0] == "seeds":
         return {"seeds": sorted(SEEDS)}
-    return cut_everywhere(int(arguments[1]), int(arguments[2]))
+    found, world = story.cut_everywhere(story.steps(beginning()), int(arguments[1]),
+                                        int(arguments[2]))
+    found["steps"] = world.step
+    return found
 
 
 print(json.dumps(main(sys.argv[1:])))

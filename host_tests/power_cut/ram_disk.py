@@ -1,5 +1,6 @@
 # A flash chip in RAM, for the real littlefs2 of the unix port, that can lose its power.
 # MicroPython only. Geometry as on the chips: blocks of 4,096 bytes, read and prog of 32.
+import gc
 import os
 
 import vfs
@@ -16,13 +17,16 @@ class RamDisk:
     """`blocks` of erased flash, or a copy of another disk. Progs and erases are counted.
 
     At operation number `cut` (from 0) the power goes: it is torn as `tear` says, and from then on
-    every operation, reads too, raises OSError. `dead` tells that this has happened.
+    every operation, reads too, raises OSError. `cut_off` tells that this has happened, `dead` that
+    nothing more may.
     """
+
+    mounted = None
 
     def __init__(self, blocks=32, copy_of=None, cut=None, tear="none"):
         self.data = bytearray(copy_of.data) if copy_of else bytearray(b"\xff" * (BLOCK * blocks))
         self.progs = self.erases = 0
-        self.dead = False
+        self.dead = self.cut_off = False
         self._cut = cut
         self._tear = tear
 
@@ -63,11 +67,15 @@ class RamDisk:
     def mount(self):
         """Make it the current folder, in place of the one that was mounted before."""
         os.chdir("/")
-        try:
+        if RamDisk.mounted:
+            if RamDisk.mounted.cut_off:
+                # Files that were open are closed now, while their file system is there: collected
+                # together with it, they would crash the interpreter.
+                gc.collect()
             vfs.umount(MOUNT)
-        except OSError:
-            pass
+            RamDisk.mounted = None
         vfs.mount(vfs.VfsLfs2(self, readsize=UNIT, progsize=UNIT, lookahead=32), MOUNT)
+        RamDisk.mounted = self
         os.chdir(MOUNT)
 
     def _alive(self):
@@ -75,7 +83,7 @@ class RamDisk:
             raise OSError(5)
 
     def _lose_power(self, start, wanted):
-        self.dead = True
+        self.dead = self.cut_off = True
         half = len(wanted) // 2
         if self._tear == "all":
             self.data[start:start + len(wanted)] = wanted

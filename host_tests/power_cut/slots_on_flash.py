@@ -10,7 +10,8 @@ import json
 import os
 import sys
 
-from ram_disk import TEARS, RamDisk
+from ram_disk import RamDisk
+from story import Off, Story, World
 
 FILES = (("firmware/app.mpy", 300), ("firmware/boards/one.json", 90), ("top.mpy", 2000))
 # (number of a version, which is its floor too; how it behaves)
@@ -50,10 +51,6 @@ SEEDS = {
 }
 
 
-class Off(Exception):
-    """There is no power."""
-
-
 def content(version, name, size):
     return ("%d %s " % (version, name) * (size // len(name) + 1)).encode()[:size]
 
@@ -76,14 +73,12 @@ def version_in(slot):
         return None
 
 
-class World:
-    """What outlives a power cut: the disk, the hub, and what is true."""
+class Truth(World):
+    """The disk, the hub, and what is true; code: of slots.py."""
 
-    def __init__(self, disk, code):
-        self.disk = disk
+    def __init__(self, disk, code=None):
+        super().__init__(disk)
         self.code = code
-        self.cuts = 0
-        self.step = 0  # of the plan
         self.may = [0]  # versions that may run without being on trial; 0: no slot
         self.floor = 0
         self.bad = []
@@ -91,18 +86,6 @@ class World:
         self.spoilt = []  # slots this test has damaged
         self.damages = 0  # that no boot has met yet
         self.was_spoilt = False
-        self.complaints = []
-
-    def complain(self, text):
-        self.complaints.append("step %d: %s" % (self.step, text))
-
-    def copy(self):
-        """Another one that goes its own way from here."""
-        other = World(RamDisk(copy_of=self.disk), self.code)
-        for name, value in self.__dict__.items():
-            if name != "disk":
-                setattr(other, name, value.copy() if isinstance(value, (list, dict)) else value)
-        return other
 
 
 class Life:
@@ -250,7 +233,7 @@ class Life:
             world.complain("version %d is gone: %s" % (version, told))
 
 
-def story(world, end):
+def live(world, end):
     """Lives until step `end` of the plan, from power-on."""
     power_on, crashed = True, False
     for _ in range(LIVES):
@@ -267,22 +250,7 @@ def story(world, end):
     world.complain("it never ends")
 
 
-def run(start, cuts):
-    """The story from the world `start` on, with the power going at each of `cuts`: (operation,
-    tear), as often as it gets that far. Returns the world at the end."""
-    world = start.copy()
-    end = min(start.step + 2, len(PLAN))
-    for cut, tear in cuts + [(None, "none")]:
-        world.disk = RamDisk(copy_of=world.disk, cut=cut, tear=tear)
-        try:
-            story(world, end)
-            break
-        except Off:
-            world.cuts += 1
-        except Exception as e:  # where a seeded mistake leads
-            world.complain(repr(e))
-            break
-    return world
+story = Story(live, len(PLAN))
 
 
 def beginning(seed=None):
@@ -300,61 +268,15 @@ def beginning(seed=None):
         if text.count(old) != 1:
             raise ValueError("%s: %r is there %d times" % (seed, old, text.count(old)))
         text = text.replace(old, new)
-    return World(disk, compile(text, "slots.py", "exec"))
+    return Truth(disk, compile(text, "slots.py", "exec"))
 
 
 def steps(world):
-    """Yields for each step of the plan the world before it, and its number of operations. A
-    complaint ends it: the last world has it."""
-    while world.step < len(PLAN):
-        before = world.copy()
-        world = world.copy()
-        try:
-            story(world, before.step + 1)
-        except Exception as e:
-            world.complain(repr(e))
-        if world.complaints:
-            yield world, 0
-            return
-        yield before, world.disk.operations
-    if world.floor != 5:
-        world.complain("it ended at floor %d" % world.floor)
-        yield world, 0
-
-
-def cut_everywhere(tears, every):
-    """Each operation, torn in so many of the 4 ways; at every `every`-th also a second cut, at
-    every third operation of what follows."""
-    found = {"operations": 0, "complaints": [], "single": 0, "double": 0}
-    for before, operations in steps(beginning()):
-        found["operations"] += operations
-        note(found, None, before)
-        for first in range(operations):
-            for i in range(tears):
-                cut = first, TEARS[(first + i) % 4]
-                world = run(before, [cut])
-                found["single"] += world.cuts
-                note(found, cut, world)
-            if first % every == every // 2:
-                cut_twice(before, first, found)
-        found["starts"] = sorted(before.starts.items())
-    return found
-
-
-def cut_twice(before, first, found):
-    second = first // 5 % 3
-    while True:
-        cuts = [(first, TEARS[first % 4]), (second, TEARS[second % 4])]
-        world = run(before, cuts)
-        note(found, cuts, world)
-        if world.cuts < 2:
-            return
-        found["double"] += 1
-        second += 3
-
-
-def note(found, cuts, world):
-    found["complaints"] += ["%s: %s" % (cuts, text) for text in world.complaints[:3]]
+    """As those of the story; at the end the floor has risen."""
+    for before, operations in story.steps(world):
+        if before.step == len(PLAN) and before.floor != 5:
+            before.complain("it ended at floor %d" % before.floor)
+        yield before, operations
 
 
 def first_complaint(seed):
@@ -365,7 +287,7 @@ def first_complaint(seed):
         for first in range(operations):
             if world.complaints:
                 break
-            world = run(before, [(first, "none")])
+            world = story.run(before, [(first, "none")])
             runs += 1
         if world.complaints:
             return {"complaints": world.complaints, "runs": runs}
@@ -376,8 +298,10 @@ def main(arguments):
     if arguments[0] == "seed":
         return first_complaint(arguments[1])
     if arguments[0] == "seeds":
-        return sorted(SEEDS)
-    return cut_everywhere(int(arguments[1]), int(arguments[2]))
+        return {"seeds": sorted(SEEDS)}
+    found, world = story.cut_everywhere(steps(beginning()), int(arguments[1]), int(arguments[2]))
+    found["starts"] = sorted(world.starts.items())
+    return found
 
 
 print(json.dumps(main(sys.argv[1:])))

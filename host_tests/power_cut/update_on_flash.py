@@ -12,8 +12,9 @@ import sys
 
 sys.path.insert(0, sys.argv[2])
 from ram_disk import TEARS
+from story import Story, note
 from update_life import POWER, Life
-from update_world import FOREIGN, KEYS, PLAN, Bundles, Disk, Off, World, fill
+from update_world import FOREIGN, KEYS, PLAN, Bundles, Disk, World, fill
 
 from firmware.ota import actions, updater
 
@@ -32,7 +33,7 @@ def beginning(folder):
     return world
 
 
-def story(world, end):
+def live(world, end):
     """Lives until step `end` of the plan, from power-on."""
     start = POWER
     for _ in range(LIVES):
@@ -47,28 +48,13 @@ def story(world, end):
     world.complain("it never ends")
 
 
-def run(start, cuts, steps=2):
-    """The story from the world `start` on, with the power going at each of `cuts`: (operation,
-    tear), as often as it gets that far. Returns the world at the end."""
-    world = start.copy()
-    end = min(start.step + steps, len(PLAN))
-    for cut, tear in cuts + [(None, "none")]:
-        world.cut_at(cut, tear)
-        try:
-            story(world, end)
-            break
-        except Off:
-            world.cuts += 1
-        except Exception as e:  # where a seeded mistake leads
-            world.complain(repr(e))
-            break
-    return world
+story = Story(live, len(PLAN))
 
 
 def steps(world):
     """Yields for each step of the plan the world before it, and its number of operations."""
     while world.step < len(PLAN):
-        after = run(world, [], 1)
+        after = story.run(world, [], 1)
         yield world, after.operations
         if after.complaints:
             world.complaints = after.complaints
@@ -90,7 +76,7 @@ def cut_everywhere(tears, parts, every):
             before.impatient = first % 3 == 1
             ways = (TEARS[first % 4],) if tears == 1 else (TEARS[first % 3], TEARS[3])
             for i, tear in enumerate(ways):
-                world = run(before, [(first, tear)], 2 - i)
+                world = story.run(before, [(first, tear)], 2 - i)
                 found["single"] += world.cuts
                 found["attached"] += world.attached
                 note(found, (first, tear), world)
@@ -103,7 +89,7 @@ def cut_twice(before, first, found):
     second = first % 7
     while True:
         cuts = [(first, TEARS[first % 4]), (second, TEARS[second % 4])]
-        world = run(before, cuts, 1)
+        world = story.run(before, cuts, 1)
         note(found, cuts, world)
         if world.cuts < 2:
             return
@@ -119,7 +105,7 @@ def full_everywhere():
         if before.step == 2:
             break
         start = before
-    rounds = run(start, [], 1).rounds - start.rounds
+    rounds = story.run(start, [], 1).rounds - start.rounds
     reserve = updater.RESERVE_BYTES
     for bytes in (reserve, -(1 << 20)):
         updater.RESERVE_BYTES = actions.RESERVE_BYTES = bytes
@@ -137,7 +123,7 @@ def full_everywhere():
 
 
 def note_full(found, text, world):
-    world = run(world, [], 1)
+    world = story.run(world, [], 1)
     found["points"] += 1
     found["refused"] += world.refused
     note(found, text, world)
@@ -155,15 +141,11 @@ def first_complaint(step):
         for i in range(2 * operations):
             cut = operations - 1 - i // 4 if i & 2 else i // 4
             before.impatient = i % 3 == 1
-            world = run(before, [(cut, TEARS[i % 2 * 3])], 1)
+            world = story.run(before, [(cut, TEARS[i % 2 * 3])], 1)
             runs += 1
             if world.complaints:
                 return {"complaints": world.complaints, "runs": runs}
         return {"complaints": [], "runs": runs}
-
-
-def note(found, cuts, world):
-    found["complaints"] += ["%s: %s" % (cuts, text) for text in world.complaints[:3]]
 
 
 def main(arguments):

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import micropython
 from ram_disk import RamDisk
+from story import Off
 
 FOREIGN = {"energy.dat": b"\x5a" * 300, "config.json": b"{}" * 700}
 KEYS = "keys.bin"
@@ -33,10 +34,6 @@ PLAN = (
 )
 STAYS = ("good", "forced", "rollback")
 _ENOSPC = 28
-
-
-class Off(Exception):
-    """There is no power."""
 
 
 class _Time:
