@@ -1,5 +1,5 @@
-# Shared by all tests under pytest: the option --full and the paths of the tools.
-# Node tests take `tools` and ask `request.config.getoption("--full")`.
+# Shared by all tests under pytest: the option --full, the marker for tests that run with it only,
+# and the paths of the tools.
 import pytest
 
 from toolchain import setup
@@ -7,6 +7,18 @@ from toolchain import setup
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="run the long tests too")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: takes long, runs with --full only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--full"):
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="only with --full"))
 
 
 @pytest.fixture(scope="session")

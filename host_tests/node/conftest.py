@@ -15,18 +15,6 @@ _LOG_CHARS = 240
 _speakers = []  # (name, object with `log`): what to show when a test fails
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "full: takes long, runs with --full only")
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--full"):
-        return
-    for item in items:
-        if item.get_closest_marker("full"):
-            item.add_marker(pytest.mark.skip(reason="only with --full"))
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
@@ -113,6 +101,15 @@ def bundles(tools):
     made = Bundles(tools)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory):
+    """Code of a node that updates with short times."""
+    from rig import patched_code
+    from updating import HASTY
+
+    return patched_code(tmp_path_factory.mktemp("hasty"), HASTY)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ def quick(tmp_path_factory):
     return patched_code(tmp_path_factory.mktemp("quick"), {
         "boot.py": [("TRIAL_WATCHDOG_MS = 60000", "TRIAL_WATCHDOG_MS = 1500")],
         "main.py": [("GRACE_MS = 2000", "GRACE_MS = 200")],
-        "firmware/app.py": [("def build():", "raise RuntimeError('beside the slots')\n\n\n"
-                                             "def build():")]})
+        "firmware/app.py": [("def build(", "raise RuntimeError('beside the slots')\n\n\n"
+                                           "def build(")]})
 
 
 def install(node, slot, version, floor, start=TELLS, top=""):

@@ -1,8 +1,7 @@
 # Updates from end to end: one version runs, another comes, stays, or is gone again by itself.
 import pytest
-from rig import patched_code
 from updating import (
-    HASTY,
+    CRASHES,
     ended,
     firmware,
     is_clean,
@@ -14,7 +13,6 @@ from updating import (
 )
 
 # Broken versions: path -> changes.
-CRASHES = {"firmware/app.py": [("from . import ondemand\n", "raise RuntimeError('not today')\n")]}
 OFFLINE = {"firmware/assembly.py": [("    clock = Clock()\n",
                                      "    clock = Clock()\n    settings['broker_port'] = 1\n")]}
 DEAF = {"firmware/meter/pzem004t.py": [('profile.get("address", 1),', "9,")]}
@@ -22,15 +20,10 @@ DEAF = {"firmware/meter/pzem004t.py": [('profile.get("address", 1),', "9,")]}
 IMPATIENT = {"firmware/ota/trial.py": [("DEADLINE_MS = 8000", "DEADLINE_MS = 1500")]}
 
 
-@pytest.fixture(scope="module")
-def code(tmp_path_factory):
-    return patched_code(tmp_path_factory.mktemp("hasty"), HASTY)
-
-
 @pytest.fixture
-def node(new_node, bundles, code):
+def node(new_node, bundles, hasty):
     """Version 0.1.0 runs beside the slots, with relay 0 on."""
-    return updatable(new_node, bundles, code=code)
+    return updatable(new_node, bundles, code=hasty)
 
 
 def test_a_good_version_stays(node, bundles):

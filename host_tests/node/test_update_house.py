@@ -5,6 +5,7 @@ import pytest
 import test_protection_node as protection
 from rig import patched_code
 from updating import (
+    CRASHES,
     HASTY,
     SLOW_INSTALL,
     ended,
@@ -101,15 +102,14 @@ def energies(node):
 
 
 def test_energy_is_unbroken_over_an_update_that_stays_and_one_that_does_not(
-        new_node, bundles, better, tmp_path):
+        new_node, bundles, better, hasty):
     # 1.1 kW at 20 times the speed: 6 Wh each second.
     node = updatable(new_node, bundles, settings=TELEMETRY, base_load=100, speed=20,
-                     code=patched_code(tmp_path, HASTY))
+                     code=hasty)
     told_wh = node.hub.wait("telemetry/energy").json["value"]
     ahead_wh = node.board.energy_wh() - told_wh
     confirmed(node, push(node, better))
-    worse = bundles.make("0.3.0", {"firmware/app.py": [
-        ("from . import ondemand\n", "raise RuntimeError('not today')\n")]})
+    worse = bundles.make("0.3.0", CRASHES)
     assert ended(node, push(node, worse))["error"]["code"] == "rolled_back"
     after = firmware(node, state="rolled_back") and node.hub.mark()
     node.hub.ask("config", "refresh")
@@ -120,8 +120,8 @@ def test_energy_is_unbroken_over_an_update_that_stays_and_one_that_does_not(
 
 
 @pytest.mark.full
-def test_what_a_counting_chip_has_counted_survives_an_update(new_node, bundles, better, tmp_path):
-    node = updatable(new_node, bundles, code=patched_code(tmp_path, HASTY), speed=20,
+def test_what_a_counting_chip_has_counted_survives_an_update(new_node, bundles, better, hasty):
+    node = updatable(new_node, bundles, code=hasty, speed=20,
                      settings=dict(TELEMETRY, board="sonoff-powr316"))
     node.hub.wait("telemetry/energy", lambda m: m.json["value"] >= 10, 0, 30)
     confirmed(node, push(node, better))

@@ -26,15 +26,10 @@ def better(bundles):
     return bundles.make("0.2.0")
 
 
-@pytest.fixture(scope="module")
-def code(tmp_path_factory):
-    return patched_code(tmp_path_factory.mktemp("hasty"), HASTY)
-
-
 @pytest.fixture
-def node(new_node, bundles, code):
+def node(new_node, bundles, hasty):
     """Version 0.1.0 runs beside the slots, with relay 0 on."""
-    return updatable(new_node, bundles, code=code)
+    return updatable(new_node, bundles, code=hasty)
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +156,9 @@ def test_a_signed_bundle_that_is_none_is_not_installed(idle, bundles, better):
     assert is_clean(idle) and not (idle.flash / "a").exists()
 
 
-def test_an_esp8266_takes_half_the_blocks(new_node, bundles, code):
+def test_an_esp8266_takes_half_the_blocks(new_node, bundles, hasty):
     settings = {"board": "nodemcu-pzem"}
-    node = updatable(new_node, bundles, code=code, settings=settings)
+    node = updatable(new_node, bundles, code=hasty, settings=settings)
     bundle = bundles.make("0.2.0", chips={"esp8266"})
     answer = ended(node, push(node, bundle))
     assert answer["result"] == {"state": "confirmed", "version": "0.2.0"}

@@ -27,15 +27,10 @@ def better(bundles):
     return bundles.make("0.2.0", floor=1)
 
 
-@pytest.fixture(scope="module")
-def code(tmp_path_factory):
-    return patched_code(tmp_path_factory.mktemp("hasty"), HASTY)
-
-
 @pytest.fixture
-def node(new_node, bundles, code):
+def node(new_node, bundles, hasty):
     """Version 0.1.0 runs beside the slots, with relay 0 on."""
-    return updatable(new_node, bundles, code=code)
+    return updatable(new_node, bundles, code=hasty)
 
 
 FULL = pytest.mark.full
@@ -90,9 +85,9 @@ def test_the_download_goes_on_with_what_a_power_cut_has_left(node, better):
 
 
 @FULL
-def test_the_download_goes_on_in_the_next_session(new_node, bundles, better, code, broker):
+def test_the_download_goes_on_in_the_next_session(new_node, bundles, better, hasty, broker):
     with FaultProxy(broker.host, broker.port) as proxy:
-        node = updatable(new_node, bundles, code=code, settings={"broker_port": proxy.port})
+        node = updatable(new_node, bundles, code=hasty, settings={"broker_port": proxy.port})
         request_id = partly_there(node, better)
         after = node.hub.mark()
         serve(node, better, request_id)

@@ -1,9 +1,8 @@
 # Versions that take turns in two slots: forth, back by command, with new keys, and the way out
 # when none of them works.
 import pytest
-from rig import patched_code
 from updating import (
-    HASTY,
+    CRASHES,
     choose,
     ended,
     firmware,
@@ -23,16 +22,10 @@ FRAGILE = {"firmware/hardware.py": [(
     "    if storage.size('broken') is not None:\n"
     "        raise RuntimeError('broken')\n"
     "    from . import meter\n")]}
-CRASHES = {"firmware/app.py": [("from . import ondemand\n", "raise RuntimeError('not today')\n")]}
-
-
-@pytest.fixture(scope="module")
-def code(tmp_path_factory):
-    return patched_code(tmp_path_factory.mktemp("hasty"), HASTY)
 
 
 @pytest.fixture
-def start(new_node, bundles, code):
+def start(new_node, bundles, hasty):
     """start(bundle, **options): a node that runs this bundle, confirmed, from slot a, with
     relay 0 on."""
     def make(bundle, **options):
@@ -40,7 +33,7 @@ def start(new_node, bundles, code):
             install(node, "a", bundle)
             choose(node, "a", bundle[1]["floor"])
 
-        return updatable(new_node, bundles, fill, code=code, **options)
+        return updatable(new_node, bundles, fill, code=hasty, **options)
 
     return make
 

@@ -34,6 +34,9 @@ SLOW_INSTALL = {"firmware/ota/updater.py": [
     ("                self._at(stage.tell())\n",
      "                self._at(stage.tell())\n                __import__('time').sleep_ms(20)\n"),
 ]}
+# A version that fails at its import.
+CRASHES = {"firmware/app.py": [("\n\ndef build(",
+                                "\nraise RuntimeError('not today')\n\n\ndef build(")]}
 
 
 class Bundles:
