@@ -31,6 +31,7 @@ CRASHES = "slots.crashes"
 INNOCENT = ("offline", "power", "damaged", "command")
 
 _BESIDE = "firmware"
+_IN_ROM = "/rom/firmware"
 _OURS = ("boot", "main", "slots", "retained", "seal")
 _TRIES = const(3)
 _CONFIRMED = const(-1)  # in place of the tries left
@@ -223,7 +224,7 @@ def boot(power_on, crashed):
 def current():
     """What runs, as a dict.
 
-    slot        "a", "b", or None for the application beside `boot.py`
+    slot        "a", "b", "rom" for the application in ROMFS, or None for that beside `boot.py`
     state       "confirmed", "trial", "rolled_back", "recovery", or "armed": another slot starts
                 its trial with the next boot
     version, id of the slot (id: the first 8 hex digits of its bundle's SHA-256); None without one
@@ -240,6 +241,8 @@ def current():
     else:
         state = "rolled_back" if reason else "confirmed"
     head = slot and Folder(slot).check(whole=False)
+    if not slot and getattr(sys.modules.get("firmware"), "__path__", None) == _IN_ROM:
+        slot = "rom"
     return {"slot": slot, "state": state, "version": head and head["version"],
             "id": head and head["id"], "reason": reason, "tries": max(tries, 0), "floor": floor,
             "bad": bad}

@@ -87,6 +87,9 @@ def _take(host, offer, command):
         raise Refused("busy", "%(version)s is %(state)s" % work.result())
     if host.slot["id"] == offer.id:
         return {"state": "confirmed", "version": VERSION}
+    if host.slot["slot"] == "rom" and host.chip == "esp8266":
+        # A slot would run from the heap, which is too small for it.
+        raise Refused("unsupported", "it runs from ROMFS: use scripts/flash")
     offer.check(_Facts(host), host.beat)
     kept = dict(command)
     for name in ("request_id", "timestamp"):

@@ -47,7 +47,7 @@ class Updates:
         # start) → `Ending` → None; an `Updater` that gives up goes to its `Ending`, too
         self.work = None
         self._resume = slot["state"] == "trial" or storage.size(JOB) is not None
-        self._settled = slot["slot"] is None
+        self._settled = slot["slot"] not in ("a", "b")
         self._recovering = slot["state"] == "recovery"
 
     # As a handler of commands

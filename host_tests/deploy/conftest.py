@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.deploy.cutting import ROMFS
 from host_tests.node.hub import Hub
 from host_tests.simulator.serial_port import SerialPort
 from host_tests.simulator.virtual_board import VirtualBoard
@@ -20,19 +21,10 @@ from host_tests.support.broker import Broker
 
 REPO = Path(__file__).resolve().parents[2]
 NODE = "homesync/home/nodes/flashed/"
+# An ESP8266 whose meter does not take the serial line: no power cycle at each flashing.
+PLAIN = {"name": "plain8266", "chip": "esp8266", "relays": [{"pin": 5}]}
 _LIMIT_S = 120
 _benches = []
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "full: takes long, runs with --full only")
-
-
-def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--full"):
-        for item in items:
-            if item.get_closest_marker("full"):
-                item.add_marker(pytest.mark.skip(reason="only with --full"))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -48,13 +40,19 @@ class Bench:
     """A virtual board on a desk: powered, with an empty flash or one that was flashed before.
 
     said: what each scripts/flash printed
+    template, rom: the flash that it begins with, a folder, and its ROMFS partition, bytes
     """
 
-    def __init__(self, tools, source, folder, template=None, **board_options):
+    def __init__(self, tools, source, folder, template=None, rom=None, **board_options):
         self.source = Path(source)
         self.flash = folder / "flash"
         if template:
             shutil.copytree(template, self.flash)
+        self._rom = folder / "state" / "romfs.flash"
+        if rom:
+            self._rom.parent.mkdir()
+            self._rom.write_bytes(rom)
+            board_options["romfs"] = len(rom)
         self.port = SerialPort()
         self.said = []
         self._python = tools.python
@@ -116,6 +114,11 @@ class Bench:
                 found[name] = path.read_bytes()
         return found
 
+    @property
+    def rom(self):
+        """What is in the ROMFS partition."""
+        return self._rom.read_bytes()
+
     def restarted(self, timeout_s=30):
         """Take the power away and bring it back; wait until the node is online."""
         self.board.power_cut()
@@ -140,6 +143,7 @@ def source(tools, tmp_path_factory):
     """A copy of what scripts/flash needs of the repository."""
     folder = tmp_path_factory.mktemp("source")
     copy_source(REPO, folder)
+    (folder / "firmware/boards/plain8266.json").write_text(json.dumps(PLAIN))
     return folder
 
 
@@ -208,6 +212,38 @@ def new_bench(tools, source, tmp_path):
 def bench(new_bench, flashed):
     """A board that was flashed before; its node runs."""
     return new_bench(template=flashed[0])
+
+
+@pytest.fixture
+def plain_config(config):
+    """As `config`, for an ESP8266."""
+    return lambda **changes: config(board=PLAIN["name"], **changes)
+
+
+@pytest.fixture
+def esp8266(new_bench):
+    """esp8266(**more): an ESP8266 with a ROMFS partition and nothing on it."""
+    return lambda **more: new_bench(**{"board": PLAIN, "romfs": ROMFS, **more})
+
+
+@pytest.fixture(scope="session")
+def deployed(tools, source, settings, tmp_path_factory):
+    """(flash, ROMFS partition, bytes sent) of an ESP8266 after scripts/flash."""
+    folder = tmp_path_factory.mktemp("deployed")
+    file = folder / "config.json"
+    file.write_text(json.dumps(dict(settings, board=PLAIN["name"])))
+    bench = Bench(tools, source, folder, board=PLAIN, romfs=ROMFS)
+    try:
+        assert bench.run("--config", file) == 0, bench.said[-1]
+    finally:
+        bench.close()
+    return folder / "flash", bench.rom, bench.port.received
+
+
+@pytest.fixture
+def esp8266_node(esp8266, deployed):
+    """esp8266_node(**more): an ESP8266 that was flashed before; its node runs."""
+    return lambda **more: esp8266(template=deployed[0], rom=deployed[1], **more)
 
 
 @pytest.fixture

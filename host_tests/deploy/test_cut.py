@@ -1,5 +1,5 @@
-# What is cut short: the cable, at any byte of a flashing; the power, at any step of the switch.
-# A node goes on with what it had or has the new one, whole; and the next scripts/flash finishes.
+# The power fails at any step of the switch: a node goes on with what it had or has the new one,
+# whole; and the next scripts/flash finishes.
 import hashlib
 import json
 import os
@@ -41,17 +41,20 @@ class Flash:
         assert done.returncode in (0, 9), done.stdout
         return done.stdout if done.returncode == 0 else None
 
-    def flash(self, want, cut_at=-1):
+    def flash(self, want, cut_at=-1, image=None, image_due=False):
         """As scripts/flash does; the power may fail in the switch. Returns whether it ended."""
         assert self.run(onboard.REPAIR) is not None
-        work = plan.Plan(want, plan.told(self.run(onboard.hashes(plan.ROOTS))))
+        have = plan.told(self.run(onboard.hashes(plan.ROOTS)))
+        work = plan.Plan(want, have, image, image_due)
         self.run(onboard.make_room(work.drop, work.folders))
         self.run(onboard.duplicate(work.duplicates))
         for path, content in work.send.items():
             (self.folder / path).write_bytes(content)
         assert not work.missing(plan.told(self.run(onboard.hashes(plan.ROOTS))))
-        return self.run(onboard.switch(work.files, work.stale, work.application),
-                        cut_at) is not None
+        if image_due:
+            self.run(onboard.HOLD)
+        return self.run(onboard.switch(work.files, work.stale, work.application,
+                                       image is not None), cut_at) is not None
 
     def tree(self, name):
         """{path: content} of a folder."""
@@ -134,6 +137,27 @@ def test_the_power_may_fail_at_each_step_of_a_switch_away_from_a_slot(new_flash)
     assert cut_everywhere(new_flash, files, ("old", "new"), into_slot) >= 15
 
 
+@pytest.mark.parametrize("image_due", (False, True))
+def test_the_power_may_fail_at_each_step_of_a_switch_to_romfs(new_flash, image_due):
+    want = {path: content for path, content in NEW.items() if not path.startswith("firmware/")}
+    number = 0
+    ended = False
+    while not ended:
+        flash = new_flash(number, OLD)
+        ended = flash.flash(want, number, b"image", image_due)
+        # An application in the file system hides the one in ROMFS; half of one would, too.
+        assert flash.application() in ("old", None), "cut %d" % number
+        runs = (flash.folder / "main.py").exists()
+        assert runs or image_due, "cut %d" % number
+        if image_due and runs:  # main.py comes when all is as it should be
+            assert flash.application() is None and ended
+        flash.flash(want, number // 2, b"image")
+        assert flash.flash(want, -1, b"image")
+        assert flash.tree("") == want, "cut %d" % number
+        number += 1
+    assert number >= 8
+
+
 def test_what_an_update_left_of_its_switch_is_finished(new_flash):
     # The moment in which the new application runs from lib/.
     flash = new_flash(0, NEW)
@@ -151,62 +175,3 @@ def test_a_node_starts_in_the_middle_of_a_switch(bench):
     assert bench.run() == 0
     assert bench.copied == (0, 0)
     assert not (bench.flash / "lib/firmware").exists()
-
-
-# --- the cable ----------------------------------------------------------------------------------
-
-
-def changed(source):
-    """Another version, with some files changed."""
-    init = source / "firmware/__init__.py"
-    text = init.read_text()
-    assert 'VERSION = "' in text
-    init.write_text(text.replace('VERSION = "', 'VERSION = "9.'))
-    for path in sorted((source / "firmware/telemetry").glob("*.py")):
-        path.write_text(path.read_text() + "\n_changed = 1\n")
-    (source / "main.py").write_text((source / "main.py").read_text() + "# changed\n")
-    return source
-
-
-def cuts(few, many):
-    return [pytest.param(cut, marks=() if cut in few else pytest.mark.full)
-            for cut in sorted({*few, *many})]
-
-
-def pull(bench, after_bytes, *arguments):
-    """Flash, and pull the cable when the board has been sent so many bytes."""
-    bench.port.pull_at = bench.port.received + after_bytes
-    assert bench.run(*arguments) == 1
-    assert bench.port.pull_at is None, "the cable was never pulled"
-    assert "start again" in bench.said[-1] or "no MicroPython answers" in bench.said[-1]
-
-
-@pytest.mark.parametrize("part", cuts((0.6,), [number / 20 for number in range(20)]))
-def test_the_cable_of_an_empty_chip_is_pulled(new_bench, config, flashed, part):
-    template, _, sent = flashed
-    bench = new_bench()
-    arguments = "--config", config(), "--wait", "20"
-    pull(bench, int(sent * part) + 1, *arguments)
-    bench.port.plug()
-    assert bench.run(*arguments) == 0
-    # What had arrived whole was not sent again.
-    whole = new_bench(template=template).files().keys()
-    assert bench.copied[0] < len(whole) * (1 - part) + 20
-    assert bench.files().keys() == whole
-
-
-@pytest.mark.parametrize("after_bytes", cuts((12000,), range(1, 30000, 1500)))
-def test_the_cable_of_a_node_is_pulled(new_bench, own_source, flashed, hub, after_bytes):
-    bench = new_bench(template=flashed[0], source=changed(own_source))
-    pull(bench, after_bytes, "--wait", "20")
-    after = hub.mark()
-    bench.restarted()
-    assert version(hub, after) in ("0.1.0", "9.0.1.0")
-    bench.port.plug()
-    after = hub.mark()
-    assert bench.run("--wait", "20") == 0
-    assert version(hub, after) == "9.0.1.0"
-
-
-def version(hub, after):
-    return hub.wait("status/firmware", lambda m: not m.retain, after, 30).json["version"]

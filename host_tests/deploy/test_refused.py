@@ -5,7 +5,7 @@ import os
 import pytest
 
 from flashing import check, link, settings
-from flashing.errors import FlashError
+from flashing.errors import FlashError, LinkLost
 
 
 def refused(function, *arguments):
@@ -145,6 +145,14 @@ def test_a_broken_configuration_on_the_board_counts_as_none():
     assert settings.of_board("{") is None
     assert settings.of_board('{"broker_port": "x"}') is None
     assert settings.of_board('{"home_id": "h"}') == {"home_id": "h"}
+
+
+def test_a_port_that_does_not_open_any_more_is_a_lost_link(tmp_path):
+    # Its name may be there, or there again for somebody else: the board had answered before.
+    said = "mpremote: failed to access %s\n(another program?)\n" % tmp_path
+    for output in (said, said.splitlines()[0]):
+        failure = link.Link("mpremote", str(tmp_path))._failure(output)
+        assert isinstance(failure, LinkLost) and "in use" not in str(failure)
 
 
 def test_a_port_that_may_not_be_opened_is_told_from_one_in_use(tmp_path, monkeypatch):

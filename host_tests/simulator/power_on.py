@@ -46,6 +46,10 @@ for name in ("machine", "network", "time", "os", "esp32"):
         __import__(name)
     except ImportError:
         pass  # no such module on this chip
+if memory.SETTINGS["romfs"]:
+    from virtual import rom
+
+    rom.start()
 gc.collect()
 memory.write(layout.HEAP_USED, "<I", gc.mem_alloc())
 

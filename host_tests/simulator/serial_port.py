@@ -36,7 +36,10 @@ class SerialPort:
         if self._master is not None:
             return self
         self._join()
+        pulled = self._slave
         self._master, self._slave = pty.openpty()
+        if pulled is not None:
+            os.close(pulled)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         # We keep the other end open too: without any opener a read would fail. It has no reader
@@ -47,15 +50,20 @@ class SerialPort:
         return self
 
     def pull(self):
-        """Pull the cable: whoever has the port open gets errors."""
+        """Pull the cable: whoever has the port open gets errors, and the path is gone."""
         with self._lock:
-            master, slave, self._master, self._slave = self._master, self._slave, None, None
+            master, self._master = self._master, None
             if master is not None:
-                os.close(slave)
                 os.close(master)
+            # The slave stays open, or the next pseudo-terminal of anybody had the same path.
         self._join()
 
-    close = pull
+    def close(self):
+        """Pull it for good."""
+        self.pull()
+        if self._slave is not None:
+            os.close(self._slave)
+            self._slave = None
 
     # --- what the board calls -------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ class VirtualBoard:
     says         what `import sys` tells the REPL's code, in place of the unix port's:
                  {"platform", "version", "machine"}
     free_blocks  how many blocks of the flash are free, None: as many as the host's disk has
+    romfs        bytes of its ROMFS partition (327680 on an ESP8266 with FLASH_2M_ROMFS), None if
+                 it has none. What is in it is kept in the state folder.
     frozen       folder with modules that this MicroPython has frozen in besides its own
 
     `_state` is a thread's life: "off" -> "running" (restarting included) -> "off" by power_cut(),
@@ -85,6 +87,7 @@ class VirtualBoard:
         says=None,
         frozen=None,
         free_blocks=None,
+        romfs=None,
     ):
         single = isinstance(micropython, (str, Path))
         self._command = [micropython] if single else list(micropython)
@@ -118,6 +121,7 @@ class VirtualBoard:
         self._flash.mkdir(parents=True, exist_ok=True)
         self._hardware = Hardware(self._folder, self._settings["chip"])
         self._settings["state"] = str(self._hardware.path)
+        self._settings["romfs"] = romfs and (str(self._rom_file(romfs)), romfs)
 
     # --- what tests and scripts call -----------------------------------------------------------
 
@@ -335,6 +339,12 @@ class VirtualBoard:
         if self._serial:
             self._serial.detach()
         return process.returncode
+
+    def _rom_file(self, size):
+        path = (self._folder / "romfs.flash").resolve()
+        if not path.exists() or path.stat().st_size != size:
+            path.write_bytes(b"\xff" * size)
+        return path
 
     def _take_line(self, raw):
         line = raw.decode("utf-8", "replace").rstrip("\r\n")

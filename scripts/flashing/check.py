@@ -33,26 +33,38 @@ def board(probe, board_chip, name):
                          % (chip, name, board_chip))
 
 
-def install(chip, port="PORT"):
+def install(chip, port="PORT", variant=""):
     """The lines that put MicroPython onto a chip."""
     build = _BUILDS.get(chip, "ESP32_GENERIC_" + chip[len("esp32"):].upper())
     tool = "  python3 -m esptool --chip %s --port %s " % (chip, port)
     return "\n".join((
         "  python3 -m pip install esptool",
-        "  download the newest .bin from https://micropython.org/download/%s/" % build,
+        "  download the newest .bin%s from https://micropython.org/download/%s/" % (
+            variant and " of the variant " + variant, build),
         tool + "erase_flash",
         tool + "--baud 460800 write_flash %s FILE.bin" % _OFFSETS.get(chip, "0"),
     ))
 
 
-ESP8266_FILES = (
-    "an ESP8266 has too little memory for this firmware as plain files; it has to run from ROMFS, "
-    "and this MicroPython has %s. --as-files copies the files all the same.")
+_NO_ROMFS = "this MicroPython has no ROMFS partition. "
+_ESP8266_FILES = (
+    "An ESP8266 has too little memory for this firmware as plain files: it has to run from there. "
+    "Another build of MicroPython has one; all that is on the board goes with the change:\n%s\n"
+    "--as-files copies plain files all the same")
+_OTHERS = "Those for download have none on this chip; without --romfs plain files are copied"
+# What a user should know whose ESP8266 runs the firmware.
+ESP8266_MEMORY = "an ESP8266 is short of memory: no TLS, no updates over MQTT"
 
 
-def storage(probe):
-    """FlashError where plain files will not do."""
-    if probe["platform"] == "esp8266":
-        raise FlashError(ESP8266_FILES % (
-            "one, which scripts/flash cannot fill yet" if probe["romfs"] else
-            "none (the download's variant FLASH_2M_ROMFS has)"))
+def in_rom(probe, as_files, romfs):
+    """Whether the firmware goes into the ROMFS partition; FlashError where it must but cannot.
+
+    as_files, romfs: what the user has asked for.
+    """
+    esp8266 = chip_of(probe) == "esp8266"
+    if as_files or not esp8266 and not romfs:
+        return False
+    if not probe["romfs"]:
+        raise FlashError(_NO_ROMFS + (
+            _ESP8266_FILES % install("esp8266", variant="FLASH_2M_ROMFS") if esp8266 else _OTHERS))
+    return True

@@ -1,5 +1,6 @@
 """A board's console: types to it and reads what it prints, through mpremote's own terminal."""
 
+import contextlib
 import os
 import pty
 import select
@@ -68,6 +69,10 @@ class Console:
         return data
 
 
+class _NoAccess(Exception):
+    """The port does not open."""
+
+
 def reach(link, patience_s, ask):
     """Bring the board to its prompt, whatever it does now.
 
@@ -78,13 +83,17 @@ def reach(link, patience_s, ask):
     if not os.path.exists(link.port):
         raise FlashError(access_text(link.port))
     deadline = time.monotonic() + _ORDERLY_S
-    if _interrupted(link, deadline, again_s=_ORDERLY_S):
-        return True
+    try:
+        if _interrupted(link, deadline, again_s=_ORDERLY_S):
+            return True
+    except _NoAccess:
+        raise FlashError(access_text(link.port)) from None
     ask()
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
-        if _interrupted(link, deadline, _AGAIN_S):
-            return True
+        with contextlib.suppress(_NoAccess):  # it is just going, or coming
+            if _interrupted(link, deadline, _AGAIN_S):
+                return True
         time.sleep(_AGAIN_S)  # the port may go with the board's power, and come back
     return False
 
@@ -105,6 +114,6 @@ def _interrupted(link, deadline, again_s):
                 if _PROMPT in heard:
                     return True
         except LinkLost:
-            if b"failed to access" in heard and os.path.exists(link.port):
-                raise FlashError(access_text(link.port)) from None
+            if b"failed to access" in heard:
+                raise _NoAccess from None
     return False

@@ -6,4 +6,6 @@ class FlashError(Exception):
 
 
 class LinkLost(FlashError):
-    """The cable was pulled, or the board stopped answering."""
+    """The cable was pulled, or the board stopped answering. `then`: what that means for it."""
+
+    then = "What ran on the board still does after a restart"

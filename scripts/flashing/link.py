@@ -1,12 +1,14 @@
 """The board at the other end of a serial port, by way of mpremote."""
 
 import os
+import re
 import select
 import subprocess
 
 from .errors import FlashError, LinkLost
 
-_SILENCE_S = 60  # no file takes so long
+_SILENCE_S = 60  # no file takes so long, nor the erasing of a partition
+_WRITTEN = re.compile(rb"Writing at offset (\d+)\D")
 
 
 class Link:
@@ -34,14 +36,29 @@ class Link:
         """Write (local path, path on the board) pairs; on_file(number) before each."""
         if not files:
             return
-        command = [self.mpremote, "connect", self.port, "resume"]
+        command = []
         for local, remote in files:
             command += ["fs", "cp", "-f", str(local), ":" + remote, "+"]
-        with subprocess.Popen(command[:-1], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        number = 0
+        for told in self._told(command[:-1]):
+            while number < told.count(b"cp "):
+                on_file(number)
+                number += 1
+
+    def deploy(self, image, on_bytes):
+        """Write this local .romfs file into the ROMFS partition; on_bytes(number written)."""
+        for told in self._told(["romfs", "deploy", str(image)]):
+            written = _WRITTEN.findall(told)
+            if written:
+                on_bytes(int(written[-1]))
+
+    def _told(self, command):
+        # Runs mpremote; yields what it has said so far, each time when there is more.
+        with subprocess.Popen([self.mpremote, "connect", self.port, "resume", *command],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=dict(os.environ, PYTHONUNBUFFERED="1"),
                               bufsize=0) as child:
             told = b""
-            number = 0
             while True:
                 if not select.select([child.stdout], [], [], _SILENCE_S)[0]:
                     child.kill()
@@ -50,9 +67,7 @@ class Link:
                 if not data:
                     break
                 told += data
-                while number < told.count(b"cp "):
-                    on_file(number)
-                    number += 1
+                yield told
         if child.returncode:
             raise self._failure(told.decode("utf-8", "replace"))
 
@@ -60,9 +75,10 @@ class Link:
         # What mpremote says ends with its own words, or with the last line of a traceback: of
         # the board's exception, or of its own when the port has gone.
         last = (output.strip().splitlines() or [""])[-1]
-        if "failed to access" in last:
-            return FlashError(access_text(self.port))
-        if "mpremote" in output or "raw repl" in last or "Serial" in last or not last:
+        # The board had answered before: a port that does not open now is one that has gone,
+        # whoever has its name meanwhile.
+        if "mpremote" in output or "raw repl" in last or "Serial" in last or not last \
+                or "failed to access" in last:
             return LinkLost("the connection broke")
         return FlashError("the board says: " + last)
 

@@ -3,8 +3,8 @@
 Paths are relative: the board's current folder is its root.
 """
 
-# What the board is. A node's watchdog runs on in the REPL; it cannot be stopped, but it can be
-# made patient. Should nobody come back, it restarts the node.
+# What the board is; romfs: bytes of its ROMFS partition. A node's watchdog runs on in the REPL; it
+# cannot be stopped, but it can be made patient. Should nobody come back, it restarts the node.
 PROBE = """
 import sys,os,json
 if sys.platform!="esp8266" and "boot.py" in os.listdir():
@@ -18,11 +18,14 @@ try:
 except ImportError:
  f=False
 sys.path[:]=p
+r=0
 try:
  import vfs
- r=hasattr(vfs,"rom_ioctl") and vfs.rom_ioctl(1)>0
+ if hasattr(vfs,"rom_ioctl") and vfs.rom_ioctl(1)>0:
+  d=vfs.rom_ioctl(2,0)
+  r=d.ioctl(4,0)*d.ioctl(5,0) if hasattr(d,"ioctl") else len(d)
 except ImportError:
- r=False
+ pass
 s=os.statvfs(".")
 i=sys.implementation
 print(json.dumps({"platform":sys.platform,"version":list(i.version)[:3],
@@ -100,6 +103,27 @@ for r in %r:
 """ % (list(roots),)
 
 
+def rom_hash(size):
+    """Code that prints the hash of so many bytes of the ROMFS partition."""
+    return """
+import vfs
+from hashlib import sha256
+from binascii import hexlify
+m=memoryview(vfs.rom_ioctl(2,0))[:%d]
+h=sha256()
+for i in range(0,len(m),1024):
+ h.update(m[i:i+1024])
+print(str(hexlify(h.digest()[:16]),"ascii"))
+""" % size
+
+
+# A node whose ROMFS is half written must not run: without main.py it stays at its prompt, its
+# relays as boot.py has left them. Its successor waits as main.py.new for the switch.
+HOLD = _HELP + """
+clear("main.py")
+"""
+
+
 def make_room(drop, folders):
     """Code that removes files and makes folders (parents first)."""
     return _HELP + """
@@ -126,11 +150,12 @@ for s,t in %r:
 """ % (list(pairs),)
 
 
-def switch(files, stale, application):
+def switch(files, stale, application, in_rom=False):
     """Code that puts what lies ready in place of what runs.
 
-    files: paths with a `.new` beside them, in this order; stale: paths to remove; application:
-    whether `firmware.new` is to replace `firmware`.
+    files: paths with a `.new` beside them, in this order, but main.py last of all; stale: paths to
+    remove; application: whether `firmware.new` is to replace `firmware`; in_rom: the application
+    lies in ROMFS, complete, and a `firmware` in the file system would hide it.
 
     A folder cannot be renamed onto another, but an import looks into the root first and then
     into lib/: so the new application waits hidden there, and one rename, of the old one, is the
@@ -145,6 +170,9 @@ for p in %r:
  clear(p)
 if %r:
  if have("firmware"):
+  os.rename("firmware","firmware.old")
+elif %r:
+ if have("firmware"):
   os.rename("firmware.new","lib/firmware")
   os.rename("firmware","firmware.old")
   os.rename("lib/firmware","firmware")
@@ -154,7 +182,10 @@ import slots
 slots.leave()
 for p in ("a/seal","b/seal","a","b","firmware.old","firmware.new"):
  clear(p)
-""" % (list(files), list(stale), bool(application))
+if %r:
+ os.rename("main.py.new","main.py")
+""" % ([path for path in files if path != "main.py"], list(stale), bool(in_rom),
+       bool(application), "main.py" in files)
 
 
 # A line with the password of the node's set-up network as a JSON string, which makes it if there
@@ -162,13 +193,12 @@ for p in ("a/seal","b/seal","a","b","firmware.old","firmware.new"):
 PORTAL = """
 import json,sys
 p=None
-if sys.platform!="esp8266":
- sys.path.insert(0,"")
- try:
-  from firmware.setup.access_point import password
-  p=password(lambda text:None)
- except Exception:
-  pass
+sys.path.insert(0,"")
+try:
+ from firmware.setup.access_point import password
+ p=password(lambda text:None)
+except Exception:
+ pass
 print(json.dumps(p))
 """
 

@@ -11,7 +11,9 @@ _OUR_LIBRARIES = ("slots", "retained", "umqtt")
 
 
 class Plan:
-    """want: {path: content}; have: {path: hash} as the board told.
+    """want: {path: content}; have: {path: hash} as the board told; image: for ROMFS, from
+    where the application runs then, None if it is among the files; image_due: it has to be
+    written, and main.py is away meanwhile.
 
     application  whether the tree firmware/ is not what it should be
     send         {path on the board: content}, beside what is there now
@@ -22,12 +24,15 @@ class Plan:
     stale        removed at the end
     """
 
-    def __init__(self, want, have):
+    def __init__(self, want, have, image=None, image_due=False):
         self._want = want
+        self.image = image
+        self.image_due = image_due
         wanted = {path: digest(content) for path, content in want.items()}
         app = {path for path in wanted if path.startswith(APP)}
-        self.application = any(have.get(path) != wanted[path] for path in app) or any(
-            path.startswith(APP) and path not in wanted for path in have)
+        self.application = image is None and (
+            any(have.get(path) != wanted[path] for path in app) or any(
+                path.startswith(APP) and path not in wanted for path in have))
         self.send = {}
         self.duplicates = []
         self.drop = ["firmware.new"] if not self.application else [
@@ -36,25 +41,29 @@ class Plan:
         # The rest in the order in which it takes effect: what the application needs comes first.
         rest = sorted((path for path in wanted if path not in app),
                       key=lambda path: (not path.startswith("lib/"), path))
-        self.files = [path for path in rest if have.get(path) != wanted[path]]
+        self.files = [path for path in rest if have.get(path) != wanted[path]
+                      or image_due and path == "main.py"]
         for path in self.files:
-            self.send[path + ".new"] = want[path]
+            self._stage(path, path + ".new", have, wanted[path])
         if "config.json" in self.files:  # settings on trial would be put over the new ones
             self.drop.append("config.trial.json")
-        self.drop += [path for path in have if path.endswith(".new") and path not in self.send]
+        self.drop += [path for path in have
+                      if path.endswith(".new") and path[:-len(".new")] not in self.files]
         for path in sorted(app) if self.application else ():
-            new = STAGED + path[len(APP):]
-            if have.get(new) == wanted[path]:
-                continue
-            if have.get(path) == wanted[path]:
-                self.duplicates.append((path, new))
-            else:
-                self.send[new] = want[path]
+            self._stage(path, STAGED + path[len(APP):], have, wanted[path])
         self.stale = sorted(
             path for path in have
             if path.startswith("lib/") and path not in wanted and not path.endswith(".new")
             and path[len("lib/"):].split("/")[0].split(".")[0] in _OUR_LIBRARIES)
         self.folders = _parents([*self.send, *(new for _, new in self.duplicates)])
+
+    def _stage(self, path, new, have, wanted):
+        if have.get(new) == wanted:
+            return
+        if have.get(path) == wanted:
+            self.duplicates.append((path, new))
+        else:
+            self.send[new] = self._want[path]
 
     @property
     def bytes(self):

@@ -98,6 +98,25 @@ def test_without_slots_nothing_is_done():
 
 
 @in_flash
+def test_an_application_in_romfs_is_told_from_one_beside_boot_py():
+    class Application:
+        __path__ = "/rom/firmware"
+
+    class Sys:
+        path = sys.path
+        implementation = sys.implementation
+        modules = {"firmware": Application}
+
+    with Patched(slots, sys=Sys):
+        assert slots.current()["slot"] == "rom" and slots.running() is None
+        Application.__path__ = "firmware"
+        assert slots.current()["slot"] is None
+        Application.__path__ = "/rom/firmware"
+        sys.path.insert(0, "a")  # an update hides what is in ROMFS, whatever was imported before
+        assert slots.current()["slot"] == "a"
+
+
+@in_flash
 def test_a_version_is_armed_tried_and_confirmed():
     assert install(1) == "a"
     assert slots.running() is None and state() == "armed"

@@ -116,6 +116,17 @@ def test_without_keys_nobody_may_update():
 
 
 @in_flash
+def test_an_esp8266_that_runs_from_romfs_has_no_memory_for_a_slot():
+    for slot, chip, expected in (("rom", "esp8266", "unsupported"),
+                                 (None, "esp8266", "wrong_hardware"), ("rom", "esp32", None)):
+        host = ready(slot=slot)
+        host.chip = chip
+        answer = do(host, "offer", OFFER)  # for an ESP32
+        assert answer[1] == expected if expected else answer[0] == "progress", (slot, answer)
+        assert (host.work is None) == (files() == ["keys.bin"]) == bool(expected)
+
+
+@in_flash
 def test_the_slots_tell_the_floor_and_what_has_failed():
     assert code(ready(floor=8), "offer", OFFER) == "below_floor"
     assert code(ready(bad=[ID]), "offer", OFFER) == "known_bad"

@@ -322,6 +322,13 @@ def test_the_code_of_an_update_is_dropped_when_it_is_over():
     assert bench.ondemand.loaded == ["mqtt.x"]
 
 
+def test_what_runs_beside_the_slots_has_no_crashes_to_forget():
+    for slot in (None, "rom"):
+        bench = Bench(slot=slot)
+        bench.service(60001)
+        assert bench.slots.did == [], slot
+
+
 def test_a_slot_has_settled_after_a_minute():
     bench = Bench(slot="a")
     bench.service(59999)
