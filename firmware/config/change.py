@@ -11,7 +11,10 @@ def prepare(action, command, settings, log, node):
     """A callable that carries the action out; Refused if an argument is wrong."""
     request_id = command.get("request_id")
     if action == "reset":
-        return lambda: _reset(request_id, log, node)
+        energy = command.get("energy", False)
+        if not isinstance(energy, bool):
+            raise Refused("bad_request", "energy must be true or false")
+        return lambda: _reset(request_id, energy, log, node)
     values = command.get("values")
     if not isinstance(values, dict) or not values:
         raise Refused("bad_request", "values must be an object of settings")
@@ -54,7 +57,7 @@ def _set(values, request_id, settings, log, node):
     return result
 
 
-def _reset(request_id, log, node):
+def _reset(request_id, energy, log, node):
     _check_free(request_id, node)
     now = store.standing()
     defaults = schema.defaults()
@@ -64,12 +67,28 @@ def _reset(request_id, log, node):
     changed = sorted([name for name in now if name not in kept and now[name] != defaults[name]])
     result = _result(changed)
     result["trial"] = False
-    if changed:
-        try:
+
+    def write():
+        if changed:
             storage.replace(store.PATH, store.checked(kept))
-        except OSError as e:
-            raise Refused("flash", "the settings cannot be written: %r" % e)
-        _restart("reset", changed, log, node)
+
+    cleared = []
+    try:
+        if energy:
+            metering = node.metering
+            cleared = ondemand.load("config.clear").clear(
+                metering and metering.energy, node.protection, write)
+        else:
+            write()
+    except OSError as e:
+        raise Refused("flash", "the settings cannot be written: %r" % e)
+    finally:
+        ondemand.drop("config.clear")
+    if cleared:
+        result["cleared"] = cleared
+        result["restarts"] = True
+    if result["restarts"]:
+        _restart("reset", changed + cleared, log, node)
     return result
 
 

@@ -28,21 +28,25 @@ class Portal:
     """Open from the start until `close`; `step` it often, it returns within milliseconds.
 
     settings: those that run, complete; ap: `AccessPoint`, or what has its names.
-    check(settings) begins a try-out of complete settings: `tryout.tryout`. save({key: value})
-    keeps checked settings for the next start; ValueError or OSError say why it cannot.
+    check(settings) begins a try-out of complete settings: `tryout.tryout`.
+    save({key: value}, energy) keeps checked settings for the next start, and clears energy totals
+    and trips if `energy`; ValueError or OSError say why it cannot, and nothing has changed.
     lan_address: None, or a function that returns our IPv4 address in the house: then the page is
     there, for any user name with the password of the access point, which stays closed.
+    note: a sentence about this node, for whoever opens the page.
     OSError if it cannot listen.
 
     `done`: settings were saved, and the page has heard of it: time for a restart.
     """
 
-    def __init__(self, settings, ap, check, save, log, lan_address=None, port=80, dns_port=53):
+    def __init__(self, settings, ap, check, save, log, lan_address=None, port=80, dns_port=53,
+                 note=""):
         self._settings = settings
         self._ap = ap
         self._check = check
         self._save = save
         self._log = log
+        self._note = note
         self._lan = lan_address is not None
         self._address = lan_address or ap.address
         self._port = "" if port == 80 else ":%d" % port
@@ -152,7 +156,10 @@ class Portal:
         except ValueError:  # UnicodeError is one
             raise Bad(400, "this is no JSON")
         body = None
+        energy = posted.pop("energy", False) if isinstance(posted, dict) else False
         merged, wrong = form.checked(posted, self._settings, boards())
+        if not isinstance(energy, bool):
+            wrong["energy"] = "must be true or false"
         if wrong:
             return self._json(422, {"wrong": wrong})
         self._end_test()
@@ -162,12 +169,13 @@ class Portal:
             return self._json(202, {"state": "testing", "text": ""})
         changed = {key: merged[key] for key in form.KEYS if merged[key] != self._settings[key]}
         try:
-            self._save(changed)
+            self._save(changed, energy)
         except ValueError as e:
             return self._json(422, {"wrong": {"": str(e)}})
         except OSError as e:
             raise Bad(500, "the settings cannot be written: %s" % e)
-        self._log("setup: saved %s" % ", ".join(sorted(changed)))
+        self._log("setup: saved %s%s" % (
+            ", ".join(sorted(changed)), "; energy and trips cleared" if energy else ""))
         self._saved_ms = ticks_ms()
         return self._json(200, {"saved": True})
 
@@ -192,8 +200,9 @@ class Portal:
 
     def _state(self):
         values, hidden = form.shown(self._settings)
-        return {"token": self._token, "name": self._ap.name, "version": VERSION, "lan": self._lan,
-                "values": values, "hidden": hidden, "boards": boards()}
+        return {"token": self._token, "lan": self._lan, "values": values, "hidden": hidden,
+                "about": "%s, version %s. %s" % (self._ap.name, VERSION, self._note),
+                "boards": boards()}
 
     def _scan(self):
         if self._steps:

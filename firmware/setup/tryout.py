@@ -11,6 +11,7 @@ WIFI_MS = 30000
 TROUBLE_MS = 8000  # what the Wi-Fi fails by may be chance: it has this long for another try
 BROKER_MS = 15000  # in all
 
+_OF_WIFI = ("wifi_ssid", "wifi_password", "address", "gateway", "dns")  # what `Wifi` joins by
 _KEEPALIVE_S = const(30)
 _FAILURES = ("wrong password", "not found", "refused", "security")  # in `Wifi.trouble`
 _CONNACK = (
@@ -25,8 +26,8 @@ def tryout(settings, running, wifi, resolver, secure):
     settings: complete and checked; running: those that are in use, which `wifi` goes back to.
     wifi: `Wifi`; resolver: `Resolver`; secure(settings) makes a `Secure`, or raises ValueError.
     """
-    moved = settings["wifi_ssid"] != running["wifi_ssid"] or \
-        settings["wifi_password"] != running["wifi_password"] or not wifi.service(ticks_ms())
+    moved = any(settings[key] != running[key] for key in _OF_WIFI) \
+        or not wifi.service(ticks_ms()) or wifi.trouble()  # in a network that is not the first
     try:
         if moved:
             only = dict(settings)

@@ -72,6 +72,12 @@ class PortalNode:
                 "no %s:\n%s" % (name, "\n".join(self.log))
             return self.events[name]
 
+    def wait_for_line(self, part, timeout_s=10):
+        """A line of the log that has this in it."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: any(part in line for line in self.log), timeout_s), "\n".join(self.log)
+
     def longest_ms(self):
         """The longest step since this was asked last."""
         self.events.pop("longest_ms", None)

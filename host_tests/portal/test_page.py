@@ -3,48 +3,11 @@ import socket
 import threading
 
 import pytest
+from page_steps import STORED, WHYS, choose, fill, filled, opened, outcome
 
 from host_tests.support.broker import Broker, free_port
 from host_tests.support.certificates import Authority
 from host_tests.support.dns_server import DnsServer
-
-STORED = {"wifi_ssid": "Home sweet home", "wifi_password": "correct horse",
-          "broker_host": "broker.example", "broker_user": "ann", "broker_password": "secret one",
-          "node_id": "n1"}
-WHYS = "[...document.querySelectorAll('.why')].map(e => [e.parentNode.querySelector(" \
-       "'input,select,textarea').name, e.textContent])"
-
-
-def opened(browser, node):
-    browser.open(node.url)
-    browser.wait("!document.getElementById('form').hidden")
-    browser.wait("!document.getElementById('scan').disabled")
-
-
-def choose(browser, ssid):
-    assert browser.run("for (const b of document.querySelectorAll('#nets button'))"
-                       "  if (b.firstChild.textContent == arguments[0]) { b.click(); return 1 }"
-                       .replace("arguments[0]", repr(ssid)))
-
-
-def fill(browser, **values):
-    for name, value in values.items():
-        browser.type(f"[name={name}]", str(value))
-
-
-def filled(browser, node, broker):
-    """All that a first set-up takes."""
-    opened(browser, node)
-    choose(browser, "Home sweet home")
-    fill(browser, wifi_password="correct horse", broker_host="127.0.0.1", broker_port=broker.port,
-         broker_user="ann", broker_password="secret one", node_id="cellar")
-
-
-def outcome(browser):
-    """What the test said: (class of the box, its text)."""
-    browser.click("#test")
-    browser.wait("!document.getElementById('test').disabled", 40)
-    return browser.run("return document.getElementById('told').className"), browser.text("#told")
 
 
 def test_a_first_set_up(browser, portal, broker):
@@ -327,6 +290,7 @@ def test_the_house_goes_on(browser, portal, broker):
 def test_nothing_is_wider_than_the_window(browser, portal, width):
     browser.look(width, 800)
     opened(browser, portal())
+    browser.run("for (const box of document.querySelectorAll('details')) box.open = true")
     assert browser.run("return document.documentElement.scrollWidth") <= width
     assert browser.run("return Math.min(...[...document.querySelectorAll('button, input, select')]"
                        ".filter(e => e.offsetParent && e.type != 'checkbox')"

@@ -54,7 +54,7 @@ def parsed(data):
 def test_the_page_is_small_and_whole(ask):
     status, fields, content = ask()
     assert status == 200
-    assert len(content.encode()) < 12 * 1024
+    assert len(content.encode()) < 12000
     assert content.startswith("<!doctype html>") and content.rstrip().endswith("</html>")
     assert "http" not in content.lower().replace("127.0.0.1", "")  # nothing from elsewhere
     assert "src=" not in content and "<link" not in content
@@ -167,7 +167,7 @@ def test_other_content_is_refused(ask, node, token, kind):
 
 @pytest.mark.parametrize("body,wrong", [
     (b"[]", {"": "a JSON object was expected"}),
-    (b'{"energy": 1}', {"energy": "there is no such setting here"}),
+    (b'{"energy": 1, "wifi_ssid": "x", "broker_host": "b"}', {"energy": "must be true or false"}),
     (b'{"protection": []}', {"protection": "there is no such setting here"}),
     (b'{"node_id": 7}', {"node_id": "must be a text of 0 to 32 characters"}),
     (b'{"wifi_ssid": "x", "wifi_password": "12345678", "broker_host": "b", "board": "../x"}',
@@ -238,11 +238,37 @@ def test_what_is_no_request_is_refused(node, data, status):
     assert parsed(node.raw(data))[0] == status
 
 
-def test_the_largest_body_is_taken(ask, token):
-    ca = "-----BEGIN CERTIFICATE-----\n" + "x" * 4000
-    body = json.dumps({"tls_ca": ca, "wifi_ssid": "x", "broker_host": "b"}).encode()
+def largest():
+    """All fields as long as they may be, with what JSON takes two bytes for."""
+    lines = ["-----BEGIN CERTIFICATE-----"] + ["x" * 64] * 62
+    values = {"tls_ca": "\n".join(lines), "broker_host": '"' * 128, "broker_port": 65535,
+              "broker_user": '"' * 64, "broker_password": '"' * 128, "broker_tls": False,
+              "home_id": "h" * 32, "node_id": "n" * 32, "board": "esp32-pzem",
+              "hostname": "x" * 32, "address": "192.168.100.200/24",
+              "gateway": "192.168.100.254", "dns": "192.168.100.253", "energy": True}
+    values["tls_ca"] += "x" * (4096 - len(values["tls_ca"]))
+    for end in ("", "_2", "_3"):
+        values["wifi_ssid" + end] = '"' * 32
+        values["wifi_password" + end] = '"' * 64
+    return values
+
+
+def test_the_largest_form_is_taken_and_not_one_byte_more(ask, token, node):
+    values = largest()
+    body = json.dumps(values).encode()
+    assert 5800 < len(body) <= 6144
     body += b" " * (6144 - len(body))
+    for key in values:
+        if isinstance(values[key], str) and key not in ("address", "gateway", "dns"):
+            one_more = json.dumps(dict(values, **{key: values[key] + "x"}))
+            status, _, text = ask(b"POST", b"/test", one_more.encode(), X_Token=token)
+            assert (status, list(json.loads(text)["wrong"])) == (422, [key]), key
     assert ask(b"POST", b"/test", body, X_Token=token)[0] == 202
+    assert ask(b"POST", b"/save", body + b" ", X_Token=token)[0] == 413
+    assert node.saved is None
+    assert ask(b"POST", b"/save", body, X_Token=token)[0] == 200
+    del values["energy"], values["broker_tls"], values["board"]  # as they are by default
+    assert node.saved == values
 
 
 def test_a_slow_client_is_told_so_and_others_go_first(portal):

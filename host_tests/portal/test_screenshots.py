@@ -8,6 +8,7 @@ from portal_node import NETWORKS
 FOLDER = Path(__file__).resolve().parent / "screenshots"
 STORED = {"wifi_ssid": "Home sweet home", "wifi_password": "correct horse", "node_id": "cellar",
           "broker_host": "192.168.1.10", "broker_user": "ann", "broker_password": "secret one"}
+MORE = "section:last-of-type summary"
 LOOKS = [(width, dark) for width in (390, 1200) for dark in (False, True)]
 # The contrast of each text with what is behind it (WCAG 2, 1.4.3): [[text, contrast], ...]
 CONTRASTS = """
@@ -58,6 +59,24 @@ def test_pictures_of_a_first_look(page):
 def test_pictures_of_a_node_that_has_settings(page, browser):
     page(STORED)
     page.picture("stored")
+
+
+def test_pictures_of_what_is_rarely_needed(page, browser):
+    page(dict(STORED, wifi_ssid_2="Garage", wifi_password_2="correct horse"))
+    browser.click(MORE)
+    page.picture("more")
+
+
+def test_pictures_of_what_is_wrong_with_a_fixed_address(page, browser):
+    page(STORED)
+    browser.click(MORE)
+    for name, value in (("wifi_password_2", "correct horse"), ("address", "192.168.1.0/24"),
+                        ("gateway", "192.168.0.1")):
+        browser.type("[name=%s]" % name, value)
+    browser.click("[name=energy]")
+    browser.click("#test")
+    browser.wait("document.querySelectorAll('.why').length == 3")
+    page.picture("wrong")
 
 
 def test_pictures_of_what_is_missing(page, browser):

@@ -8,6 +8,7 @@ STAT_NO_AP_FOUND, STAT_WRONG_PASSWORD = 201, 202
 
 NETWORKS = {}
 TRAIL = []  # what was asked of the access point
+SET = []  # by the station's `ifconfig`
 JOINED = []  # the devices in it
 _SCAN_MS = 20  # 2 s on the chip
 _JOIN_MS = 300
@@ -67,6 +68,8 @@ class WLAN:
         return self._state
 
     def ifconfig(self, setting=None):
+        if setting:
+            SET.append(setting)
         return "127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1"
 
     def scan(self):

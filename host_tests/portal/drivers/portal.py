@@ -46,10 +46,10 @@ def check(wanted):
     return tryout.tryout(wanted, settings, wifi, resolver, secure)
 
 
-def save(values):
+def save(values, energy):
     if order["save_fails"]:
         raise OSError(28)
-    tell(saved=values)
+    tell(saved=values, energy=energy)
 
 
 one = portal.Portal(settings, access_point, check, save, log,
@@ -76,4 +76,4 @@ while not one.done:
             network.JOINED[:] = json.loads(line)
     sleep_ms(1)
 one.close()
-tell(closed=True, trail=network.TRAIL)
+tell(closed=True, trail=network.TRAIL, station=network.SET)

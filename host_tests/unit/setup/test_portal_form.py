@@ -32,16 +32,19 @@ def test_what_is_posted_is_taken_and_the_rest_stays():
 def test_secrets_and_certificates_are_not_shown():
     values, hidden = form.shown(settings(tls_ca="-----BEGIN CERTIFICATE-----"))
     assert hidden == ["wifi_password", "broker_password", "tls_ca"]
-    assert sorted(values) == ["board", "broker_host", "broker_port", "broker_tls", "broker_user",
-                              "home_id", "node_id", "wifi_ssid"]
+    assert sorted(values) == ["address", "board", "broker_host", "broker_port", "broker_tls",
+                              "broker_user", "dns", "gateway", "home_id", "hostname", "node_id",
+                              "wifi_ssid", "wifi_ssid_2", "wifi_ssid_3"]
 
 
 def test_secrets_that_are_not_set_are_told_so():
     assert form.shown(settings(wifi_password="", broker_password=""))[1] == []
+    assert form.shown(settings(wifi_password_2="x", wifi_password_3="x"))[1] == [
+        "wifi_password", "wifi_password_2", "wifi_password_3", "broker_password"]
 
 
 def test_only_what_is_on_the_page_can_be_changed():
-    for key in ("protection", "calibration", "interlock", "base_topic", "nonsense", ""):
+    for key in ("energy", "protection", "calibration", "interlock", "base_topic", "nonsense", ""):
         assert wrong({key: "x"}) == {key: "there is no such setting here"}
 
 
@@ -60,10 +63,69 @@ def test_another_network_without_a_password_is_an_open_one():
     assert form.checked({"wifi_ssid": "café"}, settings(), BOARDS)[0]["wifi_password"] == ""
 
 
+def test_a_network_that_is_taken_away_takes_its_password_with_it():
+    now = {"wifi_ssid_2": "garage", "wifi_password_2": "other horse", "wifi_ssid_3": "attic",
+           "wifi_password_3": "third horse"}
+    merged, problems = form.checked({"wifi_ssid_2": ""}, settings(**now), BOARDS)
+    assert problems == {}
+    assert merged == settings(wifi_ssid_3="attic", wifi_password_3="third horse")
+    merged, problems = form.checked({"wifi_ssid_3": "shed"}, settings(**now), BOARDS)
+    assert problems == {} and merged["wifi_password_3"] == ""
+    assert merged["wifi_password_2"] == "other horse"
+
+
+def test_a_password_without_a_network_is_no_network():
+    assert wrong({"wifi_password_2": "other horse"}) == {
+        "wifi_ssid_2": "whose password is this? Type the name, too"}
+    assert wrong({"wifi_ssid_3": "", "wifi_password_3": "third horse"}, wifi_ssid_3="attic") == {
+        "wifi_ssid_3": "whose password is this? Type the name, too"}
+
+
 def test_a_wifi_password_has_eight_characters():
-    assert wrong({"wifi_password": "1234567"}) == {"wifi_password": "has 8 characters at least"}
-    assert wrong({"wifi_password": "12345678"}) == {}
-    assert wrong({"wifi_password": ""}) == {}
+    for end in ("", "_2", "_3"):
+        ssid, password = "wifi_ssid" + end, "wifi_password" + end
+        assert wrong({ssid: "home", password: "1234567"}) == {
+            password: "has 8 characters at least"}
+        assert wrong({ssid: "home", password: "12345678"}) == {}
+        assert wrong({ssid: "home", password: ""}) == {}
+
+
+def test_a_fixed_address_needs_a_router_in_its_network():
+    for address, gateway in (("192.168.1.20/24", "192.168.1.1"), ("10.1.2.3/8", "10.255.0.1"),
+                             ("192.168.1.129/30", "192.168.1.130"),
+                             ("172.16.3.255/21", "172.16.0.1"), ("255.0.0.1/1", "128.0.0.9")):
+        assert wrong({"address": address, "gateway": gateway}) == {}, address
+    for address, gateway, why in (
+            ("192.168.1.20/24", "", "type the address of your router"),
+            ("192.168.1.20/24", "192.168.2.1", "is in another network than the node's address"),
+            ("192.168.1.20/25", "192.168.1.129", "is in another network than the node's address"),
+            ("127.0.0.1/1", "128.0.0.1", "is in another network than the node's address"),
+            ("192.168.1.20/24", "192.168.1.20", "is the node's own address")):
+        assert wrong({"address": address, "gateway": gateway}) == {"gateway": why}, address
+
+
+def test_a_fixed_address_is_that_of_a_device():
+    for address in ("192.168.1.0/24", "192.168.1.255/24", "192.168.1.128/30", "10.0.0.0/8",
+                    "172.16.7.255/22"):
+        gateway = address.split("/")[0][:-1] + "2"
+        assert "first or the last" in wrong({"address": address, "gateway": gateway})["address"]
+
+
+def test_a_router_alone_is_forgotten_half():
+    assert wrong({"gateway": "192.168.1.1"}) == {
+        "address": "type it, too, or empty the router's"}
+    assert wrong({"address": ""}, address="192.168.1.20/24", gateway="192.168.1.1") == {
+        "address": "type it, too, or empty the router's"}
+    assert wrong({"dns": "192.168.1.1"}) == {}  # of use with DHCP, too
+    assert wrong({"address": "", "gateway": ""}, address="192.168.1.20/24",
+                 gateway="192.168.1.1") == {}
+
+
+def test_the_schema_says_what_an_address_looks_like():
+    for posted in ({"address": "192.168.1.20"}, {"address": "192.168.1.20/31"},
+                   {"address": "192.168.1.20/255.255.255.0"}, {"address": "192.168.1/24"},
+                   {"gateway": "router"}, {"dns": "8.8.8"}, {"dns": 8}, {"hostname": "my node"}):
+        assert list(wrong(posted)) == list(posted), posted
 
 
 def test_a_network_and_a_broker_are_needed():
