@@ -17,11 +17,12 @@ from .parts import Parts, load_profile
 CRASH_PATH = "crash.txt"  # written by main.py
 
 
-def build(settings, problems, pending=None):
+def build(settings, problems, pending=None, patient=False):
     """(node, board), ready to run.
 
     settings: a complete dict; problems: what was wrong with the configuration, list of texts;
-    pending: what is left of a trial of settings (config/pending.py).
+    pending: what is left of a trial of settings (config/pending.py); patient: it comes back from
+    the setup portal (setup/leaving.py).
     """
     slot = ondemand.with_slots(lambda slots: slots.current())
     gc.collect()
@@ -42,10 +43,10 @@ def build(settings, problems, pending=None):
     settings["node_id"] = settings["node_id"] or own_id
     if pending:
         pending["new"][2] = pending["new"][2] or own_id
-    return _node(board, parts, clock, log, settings, device, slot, pending), board
+    return _node(board, parts, clock, log, settings, device, slot, pending, patient), board
 
 
-def _node(board, parts, clock, log, settings, device, slot, pending):
+def _node(board, parts, clock, log, settings, device, slot, pending, patient):
     # From the ground up; what a lower part has to tell a higher one is hooked up at the end.
     from .mqtt.stream import Stream
     from .resolver import Resolver
@@ -94,8 +95,9 @@ def _node(board, parts, clock, log, settings, device, slot, pending):
     gc.collect()
     updates = Updates(slot, board.chip, settings, clock, log, rhythm, stream, session, commands,
                       outbox)
+    crash = _take_crash()
     node = updates.node = Node(log, rhythm, house, wifi, sntp, outbox, backlog, session, commands,
-                               updates, status, device.boots, board.reset_cause, _take_crash())
+                               updates, status, device.boots, board.reset_cause, crash)
     commands.handlers["relay"] = RelayActions(relays)
     commands.handlers["led"] = LedActions(led)
     commands.handlers["ota"] = updates
@@ -105,6 +107,9 @@ def _node(board, parts, clock, log, settings, device, slot, pending):
     status.node = node
     node.entry = Entry(settings, "homesync-" + board.unique_id[-6:], board.chip, wifi, node,
                        stream.resolver, clock, log)
+    if board.chip == "esp8266":  # its portal opens without the node
+        from .setup.leaving import Leaving
+        node.entry.leaving = Leaving(settings, node, relays, pending, log, patient or bool(crash))
     for one in inputs:
         if hasattr(one, "on_erase"):
             one.on_erase = node.erase

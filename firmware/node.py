@@ -49,12 +49,12 @@ class Node:
         self._joined = False
         self._joined_ms = ticks_ms()  # last time there was Wi-Fi, or the start
         self._no_wifi_told = False
-        # None → "restart", "update", "erase" or "shutdown": why `run` is to end
+        # None → "restart", "update", "portal", "erase" or "shutdown": why `run` is to end
         self._stopping = None
         self._stopping_ms = ticks_ms()
 
     def run(self):
-        """Work until somebody asks to stop; returns why: restart, update, erase or shutdown."""
+        """Work until somebody asks to stop; returns why, as in `_stopping`."""
         try:
             while self._stopping is None or not self._may_stop():
                 self.step()
@@ -67,14 +67,19 @@ class Node:
             self.on_stop()
         if self.metering:
             self.metering.energy.flush()
-        leave = self._stopping == "shutdown"
+        reason = self._stopping
+        leave = reason == "shutdown"
         if self._stopping == "erase":
             ondemand.load("setup.erase").erase(self._log)
             leave = True  # for good: it will be another node
-        if not leave and self._session.online:
+        elif reason == "portal":
+            reason = "restart"
+        elif not leave and self._session.online:
             ondemand.load("device").stopped_online(self._log)
-        self._session.stop(self._status.offline_payload("shutdown" if leave else self._stopping),
+        self._session.stop(self._status.offline_payload("shutdown" if leave else reason),
                            leave=leave)
+        if self._stopping == "portal":
+            self.entry.leaving.mark()
         return self._stopping
 
     def rest(self):
@@ -103,10 +108,17 @@ class Node:
             pass  # the session has told why, and knows when to try again
 
     def restart(self, reason="restart"):
-        """Start again, once the answers are out. reason: that, or "update"."""
+        """Start again, once the answers are out. reason: as in `_stopping`."""
         if self._stopping != "erase":
             self._stopping = reason
             self._stopping_ms = ticks_ms()
+
+    def open_portal(self):
+        """Start again with the setup portal in place of the node; False: it stops anyway."""
+        if self._stopping is not None:
+            return False
+        self.restart("portal")
+        return True
 
     def erase(self):
         """Forget the configuration, and start again with the defaults."""
@@ -116,6 +128,11 @@ class Node:
     def metering(self):
         """`Metering`, None without a meter."""
         return self._house.metering
+
+    @property
+    def protection(self):
+        """`Protection` of the relays, None where nothing is protected."""
+        return self._house.relays.protection
 
     @property
     def meter_ok(self):

@@ -29,7 +29,8 @@ def read(path, max_bytes=8192):
     except OSError:
         return None
     try:
-        data = f.read(max_bytes + 1)
+        # Not all at once: MicroPython takes memory for as much as might come.
+        data = f.read(min(size(path) or 0, max_bytes) + 1)
     finally:
         f.close()
     if len(data) > max_bytes:

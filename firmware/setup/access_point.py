@@ -81,7 +81,9 @@ class AccessPoint:
         """How many devices have joined it."""
         try:
             return len(self._wlan.status("stations"))  # type: ignore[arg-type]  # stubs: int
-        except (OSError, ValueError):
+        except ValueError:  # ESP8266 only tells whether there is one
+            return int(self._wlan.isconnected())
+        except OSError:
             return 0
 
     def scan(self):

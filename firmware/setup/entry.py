@@ -4,10 +4,7 @@ from time import ticks_diff
 from micropython import const
 
 from .. import ondemand
-
-# Not `const`: tests have other ports.
-PORT = 80
-DNS_PORT = 53
+from . import DNS_PORT, PORT
 
 _LOST_MS = const(600000)  # without Wi-Fi
 _UNUSED_MS = const(600000)  # opened by the button, and nobody has come
@@ -31,6 +28,7 @@ class Entry:
         self._resolver = resolver
         self._clock = clock
         self._log = log
+        self.leaving = None  # `Leaving`, where the access point opens in another life of the node
         # None → access point: no network in the settings, 10 minutes without one, or `ask`
         #        → None: saved (and a restart), a network is joined, nobody came for 10 minutes
         # None → in the house, with `portal_lan`: joined → None: not joined any more
@@ -63,9 +61,13 @@ class Entry:
             if self._since_ms is not None and not self._asked \
                     and ticks_diff(now_ms, self._since_ms) < _AGAIN_MS:
                 return
-            lost = not joined and (not self._settings["wifi_ssid"]
-                                   or ticks_diff(now_ms, joined_ms) >= _LOST_MS)
-            if self._asked or lost and self._chip != "esp8266":
+            lost = not joined and (
+                ticks_diff(now_ms, joined_ms) >= _LOST_MS or not self._settings["wifi_ssid"]
+                and not (self.leaving and self.leaving.patient))
+            if (self._asked or lost) and self.leaving:
+                self._since_ms = now_ms
+                self.leaving.go(self._asked)
+            elif self._asked or lost:
                 self._open(now_ms, None)
             elif joined and self._settings["portal_lan"]:
                 self._open(now_ms, self._wifi.address)
@@ -89,10 +91,6 @@ class Entry:
     def _open(self, now_ms, lan_address):
         self._since_ms = now_ms
         self._lan = lan_address is not None
-        if self._chip == "esp8266" and not self._lan:
-            self._asked = False
-            self._log("setup: no memory for the portal on an ESP8266: use scripts/flash")
-            return
         try:
             point = ondemand.load("setup.access_point").AccessPoint(
                 self._name, self._wifi, self._log)
@@ -121,8 +119,16 @@ class Entry:
             raise ValueError("ESP8266 cannot check certificates: no TLS")
         return ondemand.load("mqtt.secure").of_settings(wanted, self._clock)
 
-    def _save(self, values):
+    def _save(self, values, energy=False):
+        change = ondemand.load("config.store").change
         try:
-            ondemand.load("config.store").change(values)
+            if energy:
+                metering = self._node.metering
+                ondemand.load("config.clear").clear(
+                    metering and metering.energy, self._node.protection,
+                    lambda: change(values))
+            else:
+                change(values)
         finally:
-            ondemand.drop("config.store", "config.schema", "config.limits")
+            change = None
+            ondemand.drop("config.store", "config.schema", "config.limits", "config.clear")

@@ -26,7 +26,8 @@ _NO_FAILURE = (network.STAT_IDLE, network.STAT_CONNECTING, network.STAT_GOT_IP)
 class Wifi:
     """Keeps one of up to three networks joined. `service` is called by the foreground.
 
-    settings: a complete dict; chip: "esp32" or "esp8266".
+    settings: a complete dict; chip: "esp32" or "esp8266"; close: the node's own access point, if
+    it is open.
 
     The networks are tried in turn, beginning with the one that was lost. There is no scan for the
     strongest: it would keep everything else waiting for 2 s, and a join looks through all channels
@@ -36,7 +37,7 @@ class Wifi:
     and after the first round has 5 minutes with each network.
     """
 
-    def __init__(self, settings, chip, log):
+    def __init__(self, settings, chip, log, close=True):
         self._esp8266 = chip == "esp8266"
         self._log = log
         try:
@@ -45,8 +46,8 @@ class Wifi:
         except (AttributeError, ValueError):
             pass  # older firmware, or a name the driver refuses: the default serves too
         access_point = network.WLAN(network.AP_IF)
-        if access_point.active():  # ESP8266 has one at first, with a password that all know
-            access_point.active(False)
+        if close and access_point.active():
+            access_point.active(False)  # ESP8266 has one at first, with a password that all know
         self._wlan = network.WLAN(network.STA_IF)
         if not self._wlan.active():
             self._wlan.active(True)

@@ -1,18 +1,13 @@
 # The setup portal as part of a node: when it opens, what it changes, when it closes. The page
 # itself, in a browser, is in host_tests/portal.
-import base64
 import json
 import time
-import urllib.error
-import urllib.request
 
 import pytest
-from rig import SETTINGS, patched_code
+from portal_page import Page, hold, portal_code, wait_for_portal
+from rig import SETTINGS
 
 from host_tests.support.broker import free_port
-
-ACCESS_POINT = "127.0.0.4"  # of the simulated one
-HELD_S = 1.2  # a button: between 0.7 and 15 s
 
 
 @pytest.fixture(scope="module")
@@ -22,55 +17,10 @@ def ports():
 
 @pytest.fixture(scope="module")
 def code(ports, tmp_path_factory):
-    """The node's code with ports for everybody, and less patience."""
-    return patched_code(tmp_path_factory.mktemp("portal"), {
+    return portal_code(tmp_path_factory.mktemp("portal"), ports, {
         "firmware/setup/entry.py": [
-            ("\nPORT = 80", "\nPORT = %d" % ports[0]),
-            ("DNS_PORT = 53", "DNS_PORT = %d" % ports[1]),
             ("_LOST_MS = const(600000)", "_LOST_MS = const(2000)"),
-            ("_UNUSED_MS = const(600000)", "_UNUSED_MS = const(3000)")],
-        "firmware/control/button.py": [
-            ('(1000, "toggle")', '(300, "toggle")'), ('(3000, "")', '(400, "")'),
-            ('(8000, "clear_trip")', '(500, "clear_trip")'), ('(10000, "")', '(700, "")')]})
-
-
-class Page:
-    """What a browser would ask; `address` is that of the node's end."""
-
-    def __init__(self, port, address=ACCESS_POINT, password=None):
-        self.url = "http://%s:%d/" % (address, port)
-        self.headers = {"Content-Type": "application/json"}
-        if password:
-            login = base64.b64encode(b"me:" + password.encode()).decode()
-            self.headers["Authorization"] = "Basic " + login
-
-    def ask(self, path, values=None):
-        data = None if values is None else json.dumps(values).encode()
-        request = urllib.request.Request(self.url + path, data, self.headers)
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.loads(answer.read())
-
-    def enter(self):
-        """Load the page, as soon as somebody listens; what it knows of the settings."""
-        end_s = time.monotonic() + 10
-        while self.refused() == "closed" and time.monotonic() < end_s:
-            time.sleep(0.05)
-        state = self.ask("state")
-        self.headers["X-Token"] = state["token"]
-        return state["values"]
-
-    def refused(self):
-        try:
-            self.ask("state")
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
-            return "closed"
-        return None
-
-
-def wait_for_portal(node, after=0, timeout_s=20):
-    node.board.wait_for_line("setup: access point homesync-", timeout_s, after)
+            ("_UNUSED_MS = const(600000)", "_UNUSED_MS = const(3000)")]})
 
 
 def test_a_new_node_is_set_up_by_its_page(new_node, code, ports, broker):
@@ -109,9 +59,7 @@ def test_it_opens_when_wifi_is_away_for_long_and_closes_when_it_is_back(new_node
 def test_the_button_opens_it_while_the_node_works_on(new_node, code, ports):
     node = new_node(code=code).start()
     line = len(node.board.log)
-    node.board.fault(pin={"id": 0, "level": 0})
-    time.sleep(HELD_S)
-    node.board.fault(pin={"id": 0, "level": 1})
+    hold(node)
     wait_for_portal(node, line, 5)
     assert node.hub.ask("relay", "on")["result"] == "on"
     node.board.fault(stations=1)

@@ -418,6 +418,42 @@ def test_totals_are_saved_by_the_foreground_and_at_the_end():
     assert energy.flushes == 1
 
 
+class Leaving:
+    def __init__(self, session):
+        self._session = session
+        self.said = None
+
+    def mark(self):
+        self.said = self._session.trail[-1]
+
+
+@in_scratch
+def test_for_the_portal_it_says_good_bye_and_marks_the_next_start_last():
+    bench = Bench()
+    bench.go_online()
+    leaving = bench.entry.leaving = Leaving(bench.session)
+    flushes = bench.house.metering.energy.flushes
+    with bench.patched:
+        assert bench.node.open_portal()
+        assert bench.node.run() == "portal"
+    assert leaving.said == ("stop", "restart", False)
+    assert bench.house.metering.energy.flushes == flushes + 1
+    # What comes after the portal is no short while: commands may be stale by then.
+    assert device.PATH not in os.listdir(".")
+
+
+def test_the_portal_comes_after_whatever_else_ends_the_run():
+    for stop in ("restart", "update", "erase"):
+        bench = Bench()
+        bench.node.restart(stop)
+        assert not bench.node.open_portal()
+        assert bench.node._stopping == stop
+    bench = Bench()
+    assert bench.node.open_portal()
+    bench.node.restart("update")
+    assert bench.node._stopping == "update"
+
+
 def test_a_restart_does_not_wait_for_a_link_that_is_gone():
     bench = Bench()
     bench.outbox.respond(b"response/command", b"1")

@@ -102,13 +102,15 @@ class WLAN:
 
     def isconnected(self):
         self._run()
+        if self._interface == AP_IF:
+            return world.stations > 0
         return self._state == "joined" and not self._waits_for_dhcp()
 
     def status(self, what=None):
         self._run()
         if what is None:
             return self._status()
-        if what == "stations" and self._interface == AP_IF:
+        if what == "stations" and self._interface == AP_IF and not _ESP8266:
             return [(_MAC,)] * world.stations
         if what != "rssi":
             raise ValueError("unknown status param")

@@ -179,11 +179,62 @@ def test_a_fault_in_the_portal_closes_it_and_nothing_else():
     assert portal.closed and "RuntimeError" in bench.log.lines[-1]
 
 
-def test_an_esp8266_has_no_memory_for_an_access_point_and_says_so():
-    bench = Bench("esp8266", wifi_ssid="")
-    assert not bench.watch(False)
-    assert bench.log.lines == []
+# Where portal and node do not fit beside each other
+
+
+class Leaving:
+    """Stands for `leaving.Leaving`: keeps whether it was asked for."""
+
+    patient = False
+
+    def __init__(self):
+        self.gone = []
+
+    def go(self, asked):
+        self.gone.append(asked)
+
+
+def small(**settings):
+    bench = Bench("esp8266", **settings)
+    bench.entry.leaving = Leaving()
+    return bench, bench.entry.leaving.gone
+
+
+def test_an_esp8266_leaves_for_it_after_ten_minutes_and_asks_again_each_minute():
+    bench, gone = small()
+    assert not bench.watch(False, 599) and gone == []
+    assert not bench.watch(False, 1) and gone == [False]
+    bench.watch(False, 59)
+    assert gone == [False]
+    bench.watch(False, 1)
+    assert gone == [False, False] and Portal.made == []
+
+
+def test_an_esp8266_leaves_at_once_without_a_network_but_not_when_it_has_just_come_back():
+    bench, gone = small(wifi_ssid="")
+    bench.watch(False)
+    assert gone == [False]
+    bench, gone = small(wifi_ssid="")
+    bench.entry.leaving.patient = True
+    bench.watch(False, 599)
+    assert gone == []
+    bench.watch(False, 1)
+    assert gone == [False]
+
+
+def test_the_button_of_an_esp8266_does_not_wait():
+    bench, gone = small()
+    bench.watch(False, 600)
     bench.entry.ask()
-    assert not bench.watch(False)
-    assert "scripts/flash" in bench.log.lines[0]
-    assert not bench.watch(False, 3600)
+    bench.watch(True, 1)
+    assert gone == [False, True]
+
+
+def test_an_esp8266_has_its_page_in_the_house_itself():
+    bench, gone = small(portal_lan=True)
+    portal = bench.watch(True)
+    assert portal.lan_address and gone == []
+    bench.entry.ask()
+    bench.watch(True)
+    bench.watch(True)
+    assert portal.closed and gone == [True]

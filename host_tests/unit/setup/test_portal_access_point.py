@@ -18,6 +18,7 @@ class Network:
         self.station_joined = False
         self.inactive_error = None
         self.devices = []
+        self.joined = False
 
     def WLAN(self, interface):
         return self if interface == self.AP_IF else Station(self.station_joined)
@@ -32,6 +33,9 @@ class Network:
 
     def ifconfig(self):
         return "192.168.4.1", "255.255.255.0", "192.168.4.1", "8.8.8.8"
+
+    def isconnected(self):
+        return self.joined
 
     def status(self, what):
         assert what == "stations"
@@ -179,6 +183,15 @@ def test_who_has_joined_is_counted():
     assert bench.do("joined") == 2
     bench.network.devices = OSError("AP not active")
     assert bench.do("joined") == 0
+
+
+@in_scratch
+def test_an_esp8266_only_tells_whether_somebody_has_joined():
+    bench = Bench()
+    bench.network.devices = ValueError("unknown status param")
+    assert bench.do("joined") == 0
+    bench.network.joined = True
+    assert bench.do("joined") == 1
 
 
 @in_scratch
