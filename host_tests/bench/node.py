@@ -6,6 +6,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from flashing import rom
+
 from ..simulator.virtual_board import VirtualBoard
 from ..support.sntp_server import SntpServer
 from .measure import BenchError
@@ -36,13 +38,16 @@ class Node:
     on_line     called with each line that it prints, from another thread
     env         environment variables for it
     files       {name: bytes} put into its flash
+    in_rom      the application runs from a ROMFS partition of so many bytes; None: from files
     settings    merged over the defaults
     """
 
     def __init__(self, bench, broker, bits=32, heap=None, programs=None, on_line=None, env=None,
-                 files=None, **settings):
+                 files=None, in_rom=None, **settings):
         self._interpreter = getattr(bench.tools, "micropython%d" % bits)
+        self._mpremote = bench.tools.bin + "/mpremote"
         self._code = bench.compiled
+        self._in_rom = in_rom
         self._heap = heap
         self._programs = programs or {}
         self._env = env
@@ -63,11 +68,15 @@ class Node:
         with ExitStack() as cleaning:
             folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="node-")))
             code = self._code
-            if self._programs:
+            if self._programs or self._in_rom:
                 code = folder / "code"
                 shutil.copytree(self._code, code)
                 for name, path in self._programs.items():
                     shutil.copy(path, code / name)
+            state = folder / "state"
+            state.mkdir()
+            if self._in_rom:
+                self._move_to_rom(code, state)
             flash = folder / "flash"
             flash.mkdir()
             sntp = cleaning.enter_context(SntpServer())
@@ -76,8 +85,9 @@ class Node:
             for name, content in self._files.items():
                 (flash / name).write_bytes(content)
             self.board = cleaning.enter_context(
-                VirtualBoard(self._interpreter, code, flash, heap=self._heap, env=self._env,
-                             on_line=self._on_line))
+                VirtualBoard(self._interpreter, code, flash, state, heap=self._heap, env=self._env,
+                             on_line=self._on_line, romfs=self._in_rom,
+                             board=self._settings.get("board", "esp32-pzem")))
             self.board.power_on()
             if not self._programs:
                 try:
@@ -86,6 +96,13 @@ class Node:
                     raise BenchError("the node did not come online: %s" % error) from None
             self._cleaning = cleaning.pop_all()
         return self
+
+    def _move_to_rom(self, code, state):
+        files = {path.relative_to(code).as_posix(): path.read_bytes()
+                 for path in (code / "firmware").rglob("*") if path.is_file()}
+        image = rom.build(self._mpremote, files, self._in_rom)
+        (state / VirtualBoard.ROM_FILE).write_bytes(image.ljust(self._in_rom, b"\xff"))
+        shutil.rmtree(code / "firmware")
 
     def __exit__(self, *_):
         self._cleaning.close()

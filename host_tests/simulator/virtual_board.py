@@ -65,6 +65,8 @@ class VirtualBoard:
     or -> "ended" when main.py ended by itself (`exit_code` tells how).
     """
 
+    ROM_FILE = "romfs.flash"  # in the state folder
+
     def __init__(
         self,
         micropython,
@@ -341,7 +343,7 @@ class VirtualBoard:
         return process.returncode
 
     def _rom_file(self, size):
-        path = (self._folder / "romfs.flash").resolve()
+        path = (self._folder / self.ROM_FILE).resolve()
         if not path.exists() or path.stat().st_size != size:
             path.write_bytes(b"\xff" * size)
         return path

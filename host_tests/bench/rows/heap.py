@@ -12,6 +12,8 @@ from ..measure import ANSWER_LIMIT_S, FOLDER, BenchError, row
 from ..node import BASE, Node
 
 _TARGET_KIB = 64
+_TARGET_ROM_KIB = 30
+_ROMFS_BYTES = 320 * 1024  # of an ESP8266 with FLASH_2M_ROMFS
 _STEP_KIB = 2
 _ROOMY_KIB = 512  # plenty, to learn what is used
 _SPARE_KIB = 64  # above what is in use after the start: enough for sure
@@ -35,12 +37,32 @@ Result = namedtuple("Result", "others started modules largest_free")
 def heap(bench):
     """Rows about the heap, less what the simulator takes of it before boot.py."""
     cycles = 1000 if bench.quick else 10000
-    roomy, why = _probe(bench, _ROOMY_KIB * 1024, _SEARCH_CYCLES, _SEARCH_LIMIT_S)
+    kib, used_kib, end = _smallest(bench, cycles)
+    rom_kib, rom_used_kib, rom_end = _smallest(bench, cycles, board="nodemcu-pzem",
+                                               in_rom=_ROMFS_BYTES)
+    name = "smallest heap for %d cycles, with backlog, without TLS" % cycles
+    free = "largest free block at the end of it"
+    return [
+        row(name, kib, "KiB", "≤ %d" % _TARGET_KIB, kib <= _TARGET_KIB),
+        row(free, end.largest_free / 1024, "KiB"),
+        row("heap in use after the start", used_kib, "KiB"),
+        row("of it code, without the simulator", _resident(bench, end.modules) / 1024, "KiB"),
+        row("size of all .mpy files", compiled_bytes(bench.compiled) / 1024, "KiB"),
+        row(name + ", ESP8266 from ROMFS", rom_kib, "KiB", "≤ %d" % _TARGET_ROM_KIB,
+            rom_kib <= _TARGET_ROM_KIB),
+        row(free, rom_end.largest_free / 1024, "KiB"),
+        row("heap in use after the start, ESP8266 from ROMFS", rom_used_kib, "KiB"),
+    ]
+
+
+def _smallest(bench, cycles, **options):
+    """(KiB of the smallest heap, KiB in use after the start, Result of the run in that heap)."""
+    roomy, why = _probe(bench, _ROOMY_KIB * 1024, _SEARCH_CYCLES, _SEARCH_LIMIT_S, options)
     if roomy is None:
         raise BenchError("heap: failed with %d KiB: %s" % (_ROOMY_KIB, why))
 
     def passes(steps, cycles, limit_s):
-        return _probe(bench, roomy.others + steps * _STEP_KIB * 1024, cycles, limit_s)[0]
+        return _probe(bench, roomy.others + steps * _STEP_KIB * 1024, cycles, limit_s, options)[0]
 
     low = (roomy.started - roomy.others) // 1024 // _STEP_KIB  # fails
     most = high = low + _SPARE_KIB // _STEP_KIB  # passes
@@ -54,25 +76,17 @@ def heap(bench):
     while passed is None and high < most:
         high += 1
         passed = passes(high, cycles, _PROBE_LIMIT_S)
-    smallest_kib = high * _STEP_KIB
     if passed is None:
-        raise BenchError("heap: failed with %d KiB" % smallest_kib)
-    return [
-        row("smallest heap for %d cycles, with backlog, without TLS" % cycles, smallest_kib, "KiB",
-            "≤ %d" % _TARGET_KIB, smallest_kib <= _TARGET_KIB),
-        row("largest free block at the end of it", passed.largest_free / 1024, "KiB"),
-        row("heap in use after the start", (roomy.started - roomy.others) / 1024, "KiB"),
-        row("of it code, without the simulator", _resident(bench, roomy.modules) / 1024, "KiB"),
-        row("size of all .mpy files", compiled_bytes(bench.compiled) / 1024, "KiB"),
-    ]
+        raise BenchError("heap: failed with %d KiB" % (high * _STEP_KIB))
+    return high * _STEP_KIB, (roomy.started - roomy.others) / 1024, passed
 
 
-def _probe(bench, heap_bytes, cycles, limit_s):
+def _probe(bench, heap_bytes, cycles, limit_s, options):
     """Run the node with this heap; returns (Result, None) or (None, why it failed)."""
     environment = {"BENCH_CYCLES": str(cycles)}
     with Broker(bench.tools.mosquitto) as broker, Helper(broker) as helper:
         with Node(bench, broker, heap=heap_bytes, programs=_programs(bench), env=environment,
-                  on_line=helper.heard, backoff_min_ms=200) as node:
+                  on_line=helper.heard, backoff_min_ms=200, **options) as node:
             helper.wait(node.board, limit_s)
             why = helper.failure(cycles)
             if why:
