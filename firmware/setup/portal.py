@@ -90,6 +90,9 @@ class Portal:
             except StopIteration:
                 self._end_test()
                 return
+            except MemoryError:
+                self._steps = None
+                told = False, "Out of memory; the settings may be right all the same."
             except Exception as e:  # whatever it is, the node goes on
                 self._steps = None
                 told = False, "internal error: %r" % e

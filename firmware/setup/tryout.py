@@ -30,11 +30,10 @@ def tryout(settings, running, wifi, resolver, secure):
         or not wifi.service(ticks_ms()) or wifi.trouble()  # in a network that is not the first
     try:
         if moved:
-            only = dict(settings)
-            for key in only:
-                if key[:9] == "wifi_ssid" and len(key) > 9:
-                    only[key] = ""  # the others are not what is tried
+            only = {key: settings[key] for key in _OF_WIFI}
+            only["wifi_ssid_2"] = only["wifi_ssid_3"] = ""  # these are not what is tried
             wifi.use(only)
+            only = None
             why = yield from _joined(wifi, settings["wifi_ssid"])
             if why:
                 yield False, "Wi-Fi: " + why
@@ -44,9 +43,6 @@ def tryout(settings, running, wifi, resolver, secure):
             yield from _met(settings, resolver, secure)
         except (OSError, ValueError) as e:  # TLS and names raise either
             yield False, "Broker %s: %s" % (where, _words(e))
-            return
-        except MemoryError:
-            yield False, "Out of memory; the settings may be right all the same."
             return
         yield True, "Joined %s; the broker %s lets the node in." % (settings["wifi_ssid"], where)
     finally:

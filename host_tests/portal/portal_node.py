@@ -25,6 +25,7 @@ class PortalNode:
     settings   those of the node that differ from the defaults
     lan        the page is on the LAN, behind the password, with no access point
     save_fails the flash is full
+    test_fails the heap is full when a test begins
     dns        [[address, port], ...] of the name servers
     constants  replace those of the modules of firmware/setup
 
@@ -32,7 +33,7 @@ class PortalNode:
     """
 
     def __init__(self, micropython, folder, networks=None, settings=(), lan=False,
-                 save_fails=False, dns=(), **constants):
+                 save_fails=False, test_fails=False, dns=(), **constants):
         self.port = free_port()
         self.dns_port = _free_udp_port()
         self.saved = None
@@ -46,8 +47,8 @@ class PortalNode:
         threading.Thread(target=self._read, daemon=True).start()
         self._say(json.dumps({
             "networks": NETWORKS if networks is None else networks, "settings": dict(settings),
-            "lan": lan, "save_fails": save_fails, "dns": list(dns), "port": self.port,
-            "dns_port": self.dns_port, "constants": constants}))
+            "lan": lan, "save_fails": save_fails, "test_fails": test_fails, "dns": list(dns),
+            "port": self.port, "dns_port": self.dns_port, "constants": constants}))
         self.wait_for("ready")
         self.url = f"http://127.0.0.1:{self.port}/"
         self.password = self.events["password"]

@@ -195,6 +195,13 @@ def test_what_a_broker_may_say(browser, portal, broker, answers, words):
     assert asked[1:] in ([], [b"\x82\x29\0\1\0\x24homesync/home/nodes/cellar/command/+\1"])
 
 
+def test_a_test_without_enough_memory_is_no_verdict(browser, portal, broker):
+    filled(browser, portal(test_fails=True), broker)
+    state, words = outcome(browser)
+    assert state == "bad" and "may be right all the same" in words
+    assert browser.text("#save") == "Save without a test"
+
+
 def test_saving_without_a_test_asks_once(browser, portal, broker):
     node = portal()
     filled(browser, node, broker)
