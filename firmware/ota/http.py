@@ -4,12 +4,11 @@ Only offsets and sizes are checked here: the signed hash decides whether what ca
 """
 
 import errno
-import select
-import socket
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+from ..dial import dial
 from ..mqtt.commands import Refused
 
 # Not `const`: tests do not wait that long.
@@ -134,33 +133,8 @@ def _get(where, size, have, view, resolver, secure):
     if tls:
         secure = secure()
     until = ticks_add(ticks_ms(), TIMEOUT_MS)
-    lookup = resolver.lookup(host)
+    s = yield from dial(host, port, resolver, lambda ip: _in_time(until))
     try:
-        ip = lookup.poll()
-        while ip is None:
-            yield _in_time(until)
-            ip = lookup.poll()
-    finally:
-        lookup.close()
-    lookup = None  # it keeps its code in memory
-    s = socket.socket()
-    try:
-        s.setblocking(False)
-        poll = select.poll()
-        poll.register(s, select.POLLOUT)
-        try:
-            s.connect(socket.getaddrinfo(ip, port)[0][-1])
-        except OSError as e:
-            if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
-                raise
-        ready = poll.poll(0)
-        while not ready:
-            yield _in_time(until)
-            ready = poll.poll(0)
-        poll.unregister(s)
-        if ready[0][1] & (select.POLLERR | select.POLLHUP):
-            s.readinto(view)  # raises what it was
-            raise OSError(errno.ECONNREFUSED)
         offset = have()
         request = ("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: homesync-node\r\n"
                    "Accept-Encoding: identity\r\nRange: bytes=%d-%d\r\nConnection: close\r\n\r\n"

@@ -16,7 +16,7 @@ _SETTLED_MS = const(60000)
 _RECOVERY_MS = const(300000)
 _MODULES = ("ota.actions", "ota.offer", "ota.signature")
 _OF_WORK = ("ota.updater", "ota.blocks", "ota.http", "ota.bundle", "ota.trial", "ota.ending",
-            "ota.job")
+            "ota.job", "dial")
 
 
 class Updates:

@@ -149,7 +149,7 @@ class Alone:
                 ondemand.load("resolver").Resolver(wifi.dns_servers), _no_tls)
         finally:
             wifi = None
-            ondemand.drop("setup.wifi", "setup.tryout", "resolver")
+            ondemand.drop("setup.wifi", "setup.tryout", "dial", "resolver")
 
     def _save(self, values, energy):
         self._used_ms = ticks_ms()

@@ -111,7 +111,7 @@ class Portal:
             self._dns.close()
         if not self._lan:
             self._ap.stop()
-        ondemand.drop("setup.captive_dns", "setup.tryout")
+        ondemand.drop("setup.captive_dns", "setup.tryout", "dial")
 
     def _answer(self, method, path, fields, body):
         # Of the web server. First who asks and from where, then what.

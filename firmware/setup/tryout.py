@@ -1,10 +1,10 @@
 # The test button of the setup portal: tries Wi-Fi and broker, and says in words what is wrong.
 import errno
-import select
-import socket
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
+
+from ..dial import dial
 
 # Not `const`: tests do not wait that long.
 WIFI_MS = 30000
@@ -71,20 +71,14 @@ def _met(settings, resolver, secure):
     websocket = settings["websocket"] == "always"
     port = settings["websocket_port" if websocket else "broker_port"]
     until = ticks_add(ticks_ms(), BROKER_MS)
-    lookup = resolver.lookup(host)
+
+    def wait(ip):
+        _in_time(until, "%s does not answer; is it on, and the address right?" % ip if ip
+                 else "no answer from the name server")
+        return "Connecting to %s" % ip if ip else "Looking up %s" % host
+
+    s = yield from dial(host, port, resolver, wait)
     try:
-        ip = lookup.poll()
-        while ip is None:
-            yield "Looking up %s" % host
-            _in_time(until, "no answer from the name server")
-            ip = lookup.poll()
-    finally:
-        lookup.close()
-    lookup = None  # it keeps its code in memory
-    s = socket.socket()
-    try:
-        silent = "%s does not answer; is it on, and the address right?" % ip
-        yield from _connected(s, ip, port, until, silent)
         packet = _connect(settings)
         tls = None
         if settings["broker_tls"]:
@@ -122,25 +116,6 @@ def _met(settings, resolver, secure):
         s.write(b"\xe0\0")
     finally:
         s.close()
-
-
-def _connected(s, ip, port, until, silent):
-    s.setblocking(False)
-    poll = select.poll()
-    poll.register(s, select.POLLOUT)
-    try:
-        s.connect(socket.getaddrinfo(ip, port)[0][-1])
-    except OSError as e:
-        if e.errno not in (errno.EINPROGRESS, errno.EAGAIN):
-            raise
-    ready = poll.poll(0)
-    while not ready:
-        yield "Connecting to %s" % ip
-        _in_time(until, silent)
-        ready = poll.poll(0)
-    if ready[0][1] & (select.POLLERR | select.POLLHUP):
-        s.readinto(bytearray(1))  # raises what it was, as a rule
-        raise OSError(errno.ECONNREFUSED)
 
 
 def _received(s, size, until, silent):

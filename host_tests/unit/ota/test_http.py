@@ -3,6 +3,7 @@
 import errno
 from time import ticks_diff
 
+from firmware import dial
 from firmware.mqtt.commands import Refused
 from firmware.ota import http
 from firmware.ota.http import body_start, pieces, redirected, target
@@ -125,7 +126,7 @@ class Download:
         self.error = None
         self.rounds = 0
         names = names or Names()
-        with Patched(http, socket=peer, select=peer, ticks_ms=self.ticks):
+        with Patched(http, ticks_ms=self.ticks), Patched(dial, socket=peer, select=peer):
             made = secure if callable(secure) else lambda: secure
             coming = pieces(url, len(BUNDLE), lambda: len(self.data), names, made)
             try:
