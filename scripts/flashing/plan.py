@@ -15,6 +15,7 @@ class Plan:
     where the application runs then, None if it is among the files; image_due: it has to be
     written, and main.py is away meanwhile.
 
+    runs         whether something starts on the board as it is now
     application  whether the tree firmware/ is not what it should be
     send         {path on the board: content}, beside what is there now
     duplicates   [(from, to)] copied on the board, of files that stay as they are
@@ -26,6 +27,7 @@ class Plan:
 
     def __init__(self, want, have, image=None, image_due=False):
         self._want = want
+        self.runs = "main.py" in have
         self.image = image
         self.image_due = image_due
         wanted = {path: digest(content) for path, content in want.items()}
