@@ -15,7 +15,7 @@ def found_by(program, micropython, *arguments):
         [micropython, "-X", "heapsize=64M", str(HERE / program), *arguments],
         env=dict(os.environ, MICROPYPATH=f"{REPO}:{REPO}/lib:.frozen"),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=900)
+        timeout=1800)
     # Before that line come complaints about files that were open when the power went.
     last = done.stdout.rstrip().splitlines()[-1]
     assert done.returncode == 0 and last.startswith("{"), done.stdout[-3000:]
