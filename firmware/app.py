@@ -39,6 +39,8 @@ def _mark():
     # What the life before has left for this one, and for no other: gone before it takes effect.
     try:
         mark = storage.read(MARK)
+        if mark is None:
+            return None
         storage.remove(MARK)
         return mark if storage.size(MARK) is None else None
     except (OSError, ValueError):

@@ -48,7 +48,7 @@ class Bench:
         self.flash = folder / "flash"
         if template:
             shutil.copytree(template, self.flash)
-        self._rom = folder / "state" / "romfs.flash"
+        self._rom = folder / "state" / VirtualBoard.ROM_FILE
         if rom:
             self._rom.parent.mkdir()
             self._rom.write_bytes(rom)

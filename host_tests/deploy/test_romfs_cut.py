@@ -14,7 +14,7 @@ from host_tests.deploy.cutting import (
     image_of,
     pull,
 )
-from host_tests.simulator.virtual_board import HERE
+from host_tests.simulator.virtual_board import HERE, VirtualBoard
 
 
 @pytest.mark.parametrize("part", cuts((0.1, 0.5), [number / 25 for number in range(22)]))
@@ -85,7 +85,7 @@ def test_a_half_written_partition_is_not_imported_by_boot_py(esp8266_node):
     for size in (0, 3, 5, 7, 12, 100, 4096, 50000, len(image) - 1):
         bench.board.power_cut()
         rom = image[:size] + b"\xff" * (ROMFS - size)
-        bench.flash.parent.joinpath("state/romfs.flash").write_bytes(rom)
+        (bench.flash.parent / "state" / VirtualBoard.ROM_FILE).write_bytes(rom)
         log = len(bench.board.log)
         bench.board.power_on()
         settles(bench, log)

@@ -40,3 +40,9 @@ def outcome(browser):
     browser.click("#test")
     browser.wait("!document.getElementById('test').disabled", 40)
     return browser.run("return document.getElementById('told').className"), browser.text("#told")
+
+
+def save_untested(browser):
+    """Save; without a test it asks once whether that is meant."""
+    browser.click("#save")
+    browser.click("#save")
